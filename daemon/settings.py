@@ -92,6 +92,15 @@ def _tensor_names(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _utf8_path(value: Path) -> Path:
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        raise refusal("a path in UTF-8", str(value)) from None
+    return value
+
+
+_Path = Annotated[Path, AfterValidator(_utf8_path)]
 _Texts = Annotated[tuple[str, ...], BeforeValidator(_items)]
 _Motions = Annotated[_Texts, Field(min_length=1), AfterValidator(_motion_names), AfterValidator(_without_repetitions)]
 _Formats = Annotated[tuple[Format, ...], BeforeValidator(_items), Field(min_length=1), AfterValidator(_without_repetitions)]
@@ -163,9 +172,9 @@ class DaskSettings(_Section):
     """The Dask cluster that runs the jobs, if `jobs.executor` says so."""
 
     scheduler: Annotated[str, Field(pattern=r"^((tcp|tls)://[^\s/:]+|(tcp|tls)://\[[0-9a-fA-F:.]+\]):[0-9]+$|^$")] = ""
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
+    ca_file: _Path | None = None
+    cert_file: _Path | None = None
+    key_file: _Path | None = None
 
     @property
     def is_encrypted(self) -> bool:
@@ -224,7 +233,7 @@ class ModelServerSettings(_Section):
     """Servers of one protocol."""
 
     url: _Texts = ()
-    key_file: Path | None = None
+    key_file: _Path | None = None
     deadline_s: _Seconds = 120.0
     probe_first_s: _Seconds = 30.0
     probe_max_s: _Seconds = 30.0
@@ -298,7 +307,7 @@ class LogSettings(_Section):
     to: LogTarget = LogTarget.STDOUT
     format: Annotated[LogFormat, BeforeValidator(_unaliased)] = LogFormat.AUTO
     level: LogLevel = LogLevel.INFO
-    journal_socket: Path = JOURNAL_SOCKET
+    journal_socket: _Path = JOURNAL_SOCKET
     stages: bool = True
     heartbeat_s: _Seconds = 60.0
 
@@ -306,7 +315,7 @@ class LogSettings(_Section):
 class MetricsSettings(_Section):
     """Metrics for Prometheus, off unless a file is set."""
 
-    textfile: Path | None = None
+    textfile: _Path | None = None
     textfile_s: _Seconds = 15.0
 
 
@@ -353,7 +362,7 @@ class HooksSettings(_Section):
     on_done: Hook | None = None
     on_failed: Hook | None = None
     on_review: Hook | None = None
-    secret_file: Path | None = None
+    secret_file: _Path | None = None
     timeout_s: _Seconds = 30.0
     deadline_s: _Seconds = 86_400.0
 
@@ -361,7 +370,7 @@ class HooksSettings(_Section):
 class Settings(_Section):
     """All settings of the daemon."""
 
-    root: Path | None = None
+    root: _Path | None = None
     inbox: InboxSettings = InboxSettings()
     jobs: JobsSettings = JobsSettings()
     dask: Annotated[DaskSettings, Field(validate_default=True), AfterValidator(_complete)] = DaskSettings()
@@ -473,13 +482,16 @@ def root_folder(settings: Settings, environ: Mapping[str, str]) -> Path:
     """The folder of inbox, outbox, failed, review and spool: the setting `root`, else systemd's state folder, else the user's.
 
     Raises:
-        SettingsError: there is none of them.
+        SettingsError: there is none of them, or it begins with an unknown home.
     """
     state = environ.get("STATE_DIRECTORY", "").split(":")[0]
     root = settings.root or (Path(state) if state else _base_folder(environ, "XDG_STATE_HOME", ".local/state"))
     if root is None:
         raise SettingsError("the environment", ["HOME is not set; name the folder with `root` in the settings, or with DOODLED_ROOT"])
-    return root.expanduser().absolute()
+    try:
+        return root.expanduser().absolute()
+    except RuntimeError as error:
+        raise SettingsError("the settings", [f"root {root} can't be found: the home of {root.parts[0]} is unknown"]) from error
 
 
 def _base_folder(environ: Mapping[str, str], variable: str, default: str) -> Path | None:

@@ -81,6 +81,11 @@ def pack_result(result: TaskResult, job_folder: Path) -> bytes:
     return pickle.dumps((result, files), protocol=5)
 
 
+def pack_bare_result(result: TaskResult) -> bytes:
+    """The parcel of a result without files."""
+    return pickle.dumps((result, ()), protocol=5)
+
+
 def _files_below(top: Path) -> list[Path]:
     return [top] if top.is_file() else sorted(path for path in top.rglob("*") if path.is_file())
 

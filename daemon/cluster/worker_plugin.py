@@ -19,7 +19,7 @@ from distributed import Worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from daemon.cluster.jobs import PLUGIN
-from daemon.cluster.parcels import pack_result, unpack_task
+from daemon.cluster.parcels import pack_bare_result, pack_result, unpack_task
 from daemon.cluster.worker_output import WorkerOutput
 from daemon.policy.failures import ErrorType, error_type
 from daemon.settings import Settings
@@ -93,28 +93,32 @@ class JobPlugin(WorkerPlugin):
                 result = self._run_in(Path(folder), parcel)
                 result.host, result.worker_output = self._host, self._output.last_lines()
                 return pack_result(result, Path(folder))
+        except OSError as error:  # of this machine's disk; Dask would raise it in the daemon, where a lost connection raises the same
+            failure = self._unfit_failure(TaskFailure(error_type(error), f"its temporary files can't be used: {error.strerror or error}"))
+            return pack_bare_result(TaskResult(failure=failure, host=self._host))
         finally:
             self.is_busy = False
 
     def _run_in(self, job_folder: Path, parcel: bytes) -> TaskResult:
-        try:
-            task = unpack_task(parcel, job_folder)
-        except OSError as error:
-            result = TaskResult(failure=TaskFailure(error_type(error), f"the drawing can't be written: {error}", stage="read"))
-        else:
-            started_s = time.monotonic()
-            future = self._workers.start(task, task.deadline_s)
-            wait([future])
-            result = result_of(future, task.deadline_s)
-            took_s = time.monotonic() - started_s
-            self._output.print_own_line(f"doodled worker: job {task.job_id} {_outcome(result)} in {took_s:.1f} s")
+        """The result of a task that runs in the empty folder `job_folder`. Raises OSError."""
+        task = unpack_task(parcel, job_folder)
+        started_s = time.monotonic()
+        future = self._workers.start(task, task.deadline_s)
+        wait([future])
+        result = result_of(future, task.deadline_s)
+        took_s = time.monotonic() - started_s
+        self._output.print_own_line(f"doodled worker: job {task.job_id} {_outcome(result)} in {took_s:.1f} s")
         failure = result.failure
         if failure is not None and (failure.kind in _HOST_TYPES or not result.was_begun):
-            self.unfit = failure.message
-            message = f"the worker on {self._host} can't animate at present: {failure.message}"
-            result.failure = TaskFailure(ErrorType.NO_WORKER, message, failure.hint, failure.stage)
+            result.failure = self._unfit_failure(failure)
             result.was_begun = True  # so that only this worker pauses
         return result
+
+    def _unfit_failure(self, failure: TaskFailure) -> TaskFailure:
+        """Leave the cluster because of a failure that says nothing about its drawing; returns what the daemon is told."""
+        self.unfit = failure.message
+        message = f"the worker on {self._host} can't animate at present: {failure.message}"
+        return TaskFailure(ErrorType.NO_WORKER, message, failure.hint, failure.stage)
 
 
 def _outcome(result: TaskResult) -> str:

@@ -62,7 +62,8 @@ def _line(key: str, value: Any, source: str) -> str:  # noqa: ANN401 - whatever 
         return f"# {key} is not set"
     if key.startswith("on_") and isinstance(value, str):
         value = f"{urlsplit(value).scheme}://{urlsplit(value).hostname}/..."
-    text = f"{key} = {json.dumps(value)}"
+    text = json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()  # TOML has no pairs of surrogates
+    text = f"{key} = {text}"
     return f"{text:<{_COLUMN}} # {source}"
 
 

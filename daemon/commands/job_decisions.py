@@ -46,7 +46,7 @@ def retry_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
     """Move drawings back to the inbox, with their sidecars, and let events be delivered again; yields each path or id then.
 
     Raises:
-        OptionError: a name is unknown, and nothing is moved.
+        OptionError: a name is unknown, and nothing is moved; or, after all others are moved, a drawing's folder is damaged.
         NameTaken: after all others are moved, names are taken in the inbox.
     """
     return _move_back(layout, _select(layout, selection))
@@ -58,7 +58,7 @@ def approve_jobs(layout: Layout, names_or_ids: list[str], *, everything: bool) -
     Raises:
         OptionError: as `retry_jobs`.
     """
-    waiting, wanted = all_drawings_for_review(layout), set(names_or_ids)
+    waiting, wanted = all_drawings_for_review(layout), set(names_or_ids) - {""}
     if not (wanted or everything):
         raise OptionError("no drawing is named", hint=NAMES_HINT)
     unknown = wanted.difference(*map(_names, waiting))
@@ -78,7 +78,7 @@ def discard_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
 
 
 def _select(layout: Layout, selection: Selection) -> list[Chosen]:
-    wanted = set(selection.names_or_ids)
+    wanted = set(selection.names_or_ids) - {""}  # of an unset variable; drawings whose report is damaged have the id ""
     if not (wanted or selection.everything or selection.hooks):
         raise OptionError("no drawing is named", hint=NAMES_HINT)
     known: list[Chosen] = [*quarantine.all_failed_drawings(layout), *all_drawings_for_review(layout)]
@@ -113,12 +113,12 @@ def _retry(layout: Layout, one: FailedDrawing | DrawingForReview) -> Path:
 
 
 def _move_all(moves: Iterable[Callable[[], Path]], layout: Layout) -> Iterator[str]:
-    """Make each move into the inbox; yields the paths. Raises NameTaken at the end for those that were refused."""
-    refused: list[NameTaken] = []
+    """Make each move into the inbox; yields the paths. Raises OptionError at the end for those that were refused."""
+    refused: list[OptionError] = []
     for move in moves:
         try:
             path = move()
-        except NameTaken as error:
+        except OptionError as error:  # a name is taken, or a drawing's folder is damaged
             refused.append(error)
         else:
             yield f"{layout.inbox}/{shown_path(path.relative_to(layout.inbox).parts)}"

@@ -58,9 +58,10 @@ def make_link(config: Path | None, environ: Mapping[str, str], address: str | No
     from daemon.web.access import LOOPBACK_NAMES
 
     web = settings.web
-    name = web.names[0] if web.names else "localhost"
+    own = "localhost" if web.host.is_unspecified or str(web.host) in LOOPBACK_NAMES else str(web.host)
+    name = web.names[0] if web.names else f"[{own}]" if ":" in own else own
     # Others reach an application that listens on this machine alone through a proxy, whose business is TLS.
-    has_proxy = web.host.is_loopback and name not in LOOPBACK_NAMES
+    has_proxy = web.host.is_loopback and bool(web.names) and name not in LOOPBACK_NAMES
     base = address or (f"https://{name}" if has_proxy else f"http://{name}:{web.port}") + web.path
     return f"{base.rstrip('/')}/sign-in#{code}"
 

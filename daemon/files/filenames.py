@@ -109,7 +109,7 @@ def numbered_names(name: str, *, is_folder: bool) -> Iterator[str]:
     stem, dot, suffix = (name, "", "") if is_folder else name.rpartition(".")
     stem, ending = (stem, dot + suffix) if stem and len(suffix) <= 8 else (name, "")
     if len(os.fsencode(name)) > MAX_NAME_BYTES - ROOM_BYTES:
-        stem = truncated_name(stem, MAX_NAME_BYTES - ROOM_BYTES - len(ending))
+        stem = truncated_name(stem, MAX_NAME_BYTES - ROOM_BYTES - len(os.fsencode(ending)))
     yield f"{stem}{ending}"
     for number in count(2):
         yield f"{stem}-{number}{ending}"

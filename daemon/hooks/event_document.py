@@ -48,9 +48,13 @@ class EventDocument:
             "DOODLED_JOB_ID": self.event.job_id,
             "DOODLED_NAME": self.name,
             "DOODLED_FOLDER": "/".join(self.folder),
-            "DOODLED_FILES": "\n".join(_within(self.files, MAX_VARIABLE_BYTES)),
+            "DOODLED_FILES": "\n".join(_within(self._one_line_files(), MAX_VARIABLE_BYTES)),
             "DOODLED_REASON": printable(str(self.fields.get("message", ""))),
         }
+
+    def _one_line_files(self) -> tuple[str, ...]:
+        """The files whose paths are one line: the second line of another one would be a path that its user chose."""
+        return tuple(file for file in self.files if "\n" not in file)
 
 
 def event_document(event: SpoolEvent, content: Mapping[str, Any]) -> EventDocument:

@@ -27,7 +27,8 @@ def probe_file(name: str, folder: int, *, has_leases: bool) -> Observation:
         status = os.fstat(opened)
         if stat.S_ISDIR(status.st_mode):
             names = [inner for inner in sorted(os.listdir(opened)) if _is_character_file(inner, opened)]  # noqa: PTH208 - by descriptor
-            itself = Observation(1, status.st_mtime_ns, status.st_ino)  # the size of a folder means nothing
+            # The size of a folder means nothing, and only its files can have a writer.
+            itself = Observation(1, status.st_mtime_ns, status.st_ino, has_writer=False if names else None)
             return combine([itself, *(probe_file(inner, opened, has_leases=has_leases) for inner in names)])
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", name)
@@ -74,8 +75,8 @@ def combine(observations: Sequence[Observation]) -> Observation:
     """One observation of several files: it differs when any of theirs does."""
     if len(observations) == 1:
         return observations[0]
-    writers = {each.has_writer for each in observations[0 if observations[0].has_writer is not None else 1 :]}
-    has_writer = True if True in writers else None if None in writers or not writers else False
+    writers = {each.has_writer for each in observations}
+    has_writer = True if True in writers else None if None in writers else False
     fingerprint = hash(tuple((each.size, each.mtime_ns, each.inode) for each in observations))
     is_truncated = any(each.is_truncated for each in observations)
     size, mtime_ns = min(each.size for each in observations), max(each.mtime_ns for each in observations)

@@ -273,12 +273,10 @@ class _Scan:
         self.seen[folder][name] = self._candidate(folder, name, status, sidecar)
 
     def _candidate(self, folder: tuple[str, ...], name: str, status: os.stat_result, sidecar: str | None) -> Candidate:
-        candidate = self.before.get(folder, {}).get(name)
-        if candidate is None:
+        candidate, is_folder = self.before.get(folder, {}).get(name), stat.S_ISDIR(status.st_mode)
+        if candidate is None or candidate.is_folder != is_folder:
             self.result.new += 1
-            candidate = Candidate(
-                folder, name, stat.S_ISDIR(status.st_mode), StabilityTracker(self.now, Observation.of_stat(status), self.rules)
-            )
+            candidate = Candidate(folder, name, is_folder, StabilityTracker(self.now, Observation.of_stat(status), self.rules))
         elif candidate.rejected:
             self._reject(candidate.key, candidate.rejected)
         candidate.sidecar = sidecar

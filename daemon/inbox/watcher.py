@@ -158,6 +158,7 @@ def is_on_network(path: Path, mounts: str | None = None) -> bool:
             mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
         except OSError:
             return False
+    path = Path(os.path.realpath(path))  # mounts have no links in their paths
     best, kind = "", ""
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")

@@ -63,7 +63,10 @@ def export_journal(folder: Path, *, since: datetime | None, journal_file: Path |
     command += [f"--file={journal_file}"] if journal_file is not None else []
     exported = folder / "journal.log"
     try:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as journal, exported.open("w") as file:  # noqa: S603 - constants
+        with (
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as journal,  # noqa: S603 - constants
+            exported.open("w", encoding="utf-8") as file,
+        ):
             file.writelines(f"{line}\n" for line in _records(journal.stdout))
             problem = journal.stderr.read().decode(errors="replace").strip() if journal.stderr is not None else ""
     except OSError as error:

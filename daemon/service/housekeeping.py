@@ -170,10 +170,10 @@ class Housekeeping:
         return f"{len(rejected)} left in the inbox: {', '.join(names)}"
 
     def is_blocked(self) -> bool:
-        """Whether the remaining jobs wait for a resource that is unavailable, not for their turn."""
+        """Whether the remaining drawings wait for a resource that is unavailable, not for their turn."""
         scheduler = self._scheduler
         breakers = (scheduler.models, scheduler.machine, scheduler.admission.workers)
-        return scheduler.is_paused or any(breaker.state is not CircuitState.CLOSED for breaker in breakers)
+        return self._scan_loop.is_degraded or scheduler.is_paused or any(breaker.state is not CircuitState.CLOSED for breaker in breakers)
 
     def _publish_status(self, now: float) -> None:
         summary = self.summary(now)

@@ -299,7 +299,7 @@ class _Daemon:
     def _drain_end(self, now: float, idle_since_s: float) -> tuple[str, int] | None:
         """Reason and exit status if --drain ends now, else None."""
         scanner = self._parts.scanner
-        if not scanner.count and not self._parts.scheduler.waiting:
+        if not (scanner.count or self._parts.scheduler.waiting or self._parts.scan_loop.is_degraded):
             return ("rejected files", EXIT_REJECTED) if scanner.rejected or scanner.lone_sidecars else ("drained", 0)
         if self._parts.housekeeping.is_blocked():
             return "waiting", EXIT_TRANSIENT

@@ -47,8 +47,9 @@ class Returnable:
 
     @property
     def folder(self) -> list[str]:
-        """Names of the inbox folders that it was dropped into."""
-        return [str(part) for part in self.reason.get("folder", ())]
+        """Names of the inbox folders that it was dropped into; where users have folders of their own, never those of another user."""
+        folder = [str(part) for part in self.reason.get("folder", ())]
+        return [self.user] if self.user and folder[:1] != [self.user] else folder
 
 
 ReturnableT = TypeVar("ReturnableT", bound=Returnable)

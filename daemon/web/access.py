@@ -14,7 +14,6 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
@@ -230,11 +229,7 @@ def session_secret(request: Request) -> str | None:
 
 
 def _cookie(request: Request) -> str | None:
-    try:
-        jar = SimpleCookie(request.headers.get("cookie", ""))
-    except CookieError:
-        return None
-    return jar[COOKIE].value if COOKIE in jar else None
+    return request.cookies.get(COOKIE)  # not http.cookies, which reads none if one of another program on this host is odd
 
 
 def _host_name(host: str) -> str:

@@ -57,28 +57,37 @@ def _cancel(site: Site, drawing: DrawingEntry) -> None:
     try:
         with open_folder(site.layout.inbox, drawing.folder) as inbox:
             rename_without_replacing(drawing.file, inbox, gone, inbox)
-            sidecar = _sidecar(drawing)
-            with suppress(FileNotFoundError):
-                if not _has_sibling(inbox, sidecar):
+            if drawing.is_folder:
+                _remove_folder(site.layout.inbox.joinpath(*drawing.folder, gone), drawing.file, inbox)
+            else:
+                os.unlink(gone, dir_fd=inbox)
+            for sidecar in _sidecars(drawing, inbox):
+                with suppress(FileNotFoundError):
                     os.unlink(sidecar, dir_fd=inbox)
             os.fsync(inbox)
-            path = site.layout.inbox.joinpath(*drawing.folder, gone)
-            shutil.rmtree(path) if drawing.is_folder else os.unlink(gone, dir_fd=inbox)
     except FileNotFoundError as error:
         raise ProblemError(HTTPStatus.CONFLICT, "the drawing is no longer waiting", hint="look at its state again") from error
     except PermissionError as error:
         raise ProblemError(HTTPStatus.CONFLICT, "its folder is closed to others", hint="remove it where it was dropped") from error
 
 
-def _sidecar(drawing: DrawingEntry) -> str:
-    stem = drawing.file if drawing.is_folder else Path(drawing.file).stem
-    return stem + SIDECAR_SUFFIX
+def _remove_folder(path: Path, name: str, inbox: int) -> None:
+    """Remove a folder that was renamed from `name`. Another user's may be renamed but not emptied: then it gets its name back."""
+    try:
+        shutil.rmtree(path)
+    except PermissionError:
+        rename_without_replacing(path.name, inbox, name, inbox)
+        raise
 
 
-def _has_sibling(inbox: int, sidecar: str) -> bool:
-    """Whether another drawing in the folder has the same sidecar."""
-    stem = sidecar.removesuffix(SIDECAR_SUFFIX)
-    return any(name != sidecar and stem in {name, Path(name).stem} for name in os.listdir(inbox))
+def _sidecars(drawing: DrawingEntry, inbox: int) -> list[str]:
+    """The options of a drawing that has left, as the scanner finds them; none if another drawing has the same ones."""
+    if drawing.file.lower().endswith(SIDECAR_SUFFIX):  # it was one itself
+        return []
+    stem = drawing.file if drawing.is_folder else os.path.splitext(drawing.file)[0]  # noqa: PTH122
+    beside = [name for name in os.listdir(inbox) if stem in {name, os.path.splitext(name)[0]}]  # noqa: PTH122
+    sidecars = [name for name in beside if name.lower().endswith(SIDECAR_SUFFIX)]
+    return sidecars if sidecars == beside else []
 
 
 def _remove_results(site: Site, drawing: DrawingEntry) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
@@ -27,6 +28,8 @@ _DAMAGE: Final = (KeyError, TypeError, ValueError, AttributeError, OverflowError
 
 _FOLDERS: Final = re.compile(r"(?<![\w:/<.-])/(?:[^\s/:'\"<>]+/)+")
 """Folders of an absolute path in a message; an address (http://...) is none."""
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 FINAL: Final = frozenset({DrawingState.REVIEW, DrawingState.FAILED, DrawingState.DONE})
 
@@ -165,7 +168,7 @@ def published_drawing(manifest: Mapping[str, Any], folder: tuple[str, ...], file
                 FailedPage(int(each["page"]), shown_text(each["name"]), shown_text(each["message"]))
                 for each in manifest.get("failed_pages", ())[:MAX_FAILED_PAGES]
             ),
-            work_s=sum(float(spent) for spent in stages.values()) / 1000,
+            work_s=_finite(sum(float(spent) for spent in stages.values())) / 1000,
         )
     return None
 
@@ -225,20 +228,30 @@ def _notes(fields: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _output(fields: Mapping[str, Any]) -> DrawingOutput:
-    name = fields["file"]
+    name, sha256 = fields["file"], str(fields.get("sha256") or "")
     if not is_plain_name(name) or name.startswith("."):
         raise ValueError("not the name of a result")
+    name.encode()  # raises ValueError: the daemon's own names are UTF-8
+    if sha256 and not _SHA256.fullmatch(sha256):  # it becomes a header
+        raise ValueError("not a SHA-256")
     numbers = {key: int(fields.get(key) or 0) for key in ("bytes", "frames", "width", "height")}
     return DrawingOutput(
         file=name,
         format=shown_text(fields["format"]),
-        duration_ms=float(fields.get("duration_ms") or 0.0),
+        duration_ms=_finite(float(fields.get("duration_ms") or 0.0)),
         motion=shown_text(fields.get("motion") or ""),
         figure=int(fields.get("figure") or 1),
-        sha256=shown_text(fields.get("sha256") or ""),
+        sha256=sha256,
         page=int(fields.get("page") or 0),
         **numbers,
     )
+
+
+def _finite(value: float) -> float:
+    """The value. Raises ValueError for NaN and infinity, which Python's JSON reads, and of which JSON and pages can show nothing."""
+    if not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return value
 
 
 def _job_and_time(fields: Mapping[str, Any], when: str) -> tuple[str, float]:

@@ -37,6 +37,8 @@ from pipeline.errors import OptionError
 UPLOADS_AT_ONCE = 4
 """Uploads that are looked at and made durable at the same time; more would only compete for disk and memory."""
 
+SHARE_KEY_BYTES = 32
+
 FORM_BYTES = 256 * 1024
 """What a form may have beside its files."""
 
@@ -77,14 +79,21 @@ class Site:
         """Key of the signatures in share links; kept in a file, so that links outlive a restart."""
         path = self.layout.root / "spool" / "web" / "share.key"
         with suppress(FileNotFoundError):
-            return path.read_bytes()
+            key = path.read_bytes()
+            if len(key) >= SHARE_KEY_BYTES:
+                return key
+            path.unlink(missing_ok=True)  # a full disk or a power cut left less than a key
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(opened, "wb") as file:
-                file.write(secrets.token_bytes(32))
+        draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(SHARE_KEY_BYTES))
                 file.flush()
-                os.fsync(opened)
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):  # another process was faster
+                path.hardlink_to(draft)
+        finally:
+            draft.unlink(missing_ok=True)
         return path.read_bytes()
 
     def signature(self, drawing_id: str) -> str:
@@ -101,7 +110,7 @@ def access_rules(settings: Settings, layout: Layout) -> AccessRules:
     web, store = settings.web, SecretStore(layout)
     host = str(web.host)
     names = {name.lower() for name in web.names} | (LOOPBACK_NAMES if web.host.is_loopback else set())
-    if not (web.host.is_loopback or web.host.is_unspecified):
+    if not web.host.is_unspecified:
         names.add(host)
     is_local = web.host.is_loopback and names <= LOOPBACK_NAMES | {host}
     if not is_local and not names:

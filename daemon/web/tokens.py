@@ -16,17 +16,16 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from daemon.files.durable import create_durably, read_content
-from daemon.files.filenames import printable
 from daemon.spool.layout import Layout
 from pipeline.errors import OptionError
 
 CODE_S: Final = 15 * 60.0
 SESSION_S: Final = 30 * 86400.0
 _MAX_LABEL: Final = 64
+_MAX_LABEL_BYTES: Final = 4 * _MAX_LABEL
 _MAX_SECRET: Final = 200
 
 
@@ -39,7 +38,9 @@ class SecretStore:
     # --- for operators -----------------------------------------------------------------------------------------------
 
     def make_token(self, label: str) -> str:
-        """A new token. Raises OptionError if the label is taken; OSError."""
+        """A new token. Raises OptionError if the label is taken, or can't be listed as it is; OSError."""
+        if not (0 < len(label) <= _MAX_LABEL and label.isprintable()):
+            raise OptionError(f"a token's name must have 1 to {_MAX_LABEL} printable characters (found {label!r})")
         if any(known == label for known, _ in self.tokens()):
             raise OptionError(f"there is a token {label!r} already", hint="revoke it, or choose another label")
         return self._make("tokens", label)
@@ -114,24 +115,26 @@ class SecretStore:
     def _make(self, kind: str, content: str) -> str:
         secret = secrets.token_urlsafe(32)
         folder = self._root / kind
+        owner = next(path for path in (self._root, *self._root.parents) if path.exists()).stat()
+        made = [path for path in (*self._root.parents, self._root) if not path.exists()]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_durably(folder, _hash(secret), printable(content)[:_MAX_LABEL].encode())
-        self._give_to_owner(folder, folder / _hash(secret))
-        return secret
-
-    def _give_to_owner(self, *paths: Path) -> None:
-        """Where root makes a secret for a service, its files belong to the service."""
-        if os.geteuid() == 0:
-            owner = self._root.stat()
-            for path in paths:
+        try:
+            create_durably(folder, _hash(secret), content.encode())
+        except OSError:  # the disk is full: a secret that nobody was told must not be valid
+            with suppress(OSError):
+                (folder / _hash(secret)).unlink(missing_ok=True)
+            raise
+        if os.geteuid() == 0:  # where root makes a secret for a service, its files and their folders belong to the service
+            for path in (*made, folder, folder / _hash(secret)):
                 os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        return secret
 
     def _exists(self, kind: str, secret: str) -> bool:
         return 0 < len(secret) <= _MAX_SECRET and os.path.lexists(self._root / kind / _hash(secret))
 
     def _label(self, kind: str, name: str) -> str:
         with suppress(OSError):
-            return read_content(self._root / kind / name, _MAX_LABEL).decode("utf-8", "replace")
+            return read_content(self._root / kind / name, _MAX_LABEL_BYTES).decode("utf-8", "replace")
         return ""
 
     def _names(self, kind: str) -> Iterator[str]:

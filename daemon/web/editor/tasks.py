@@ -46,6 +46,7 @@ KEPT = 8
 """So many figures, drawings and copies of folders are kept."""
 
 JPEG_QUALITY = 90
+_COPIED = (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME, DRAWING_NAME, BOX_NAME)
 
 T = TypeVar("T")
 
@@ -150,8 +151,7 @@ class EditorTasks:
                 copied = self._copy_untrusted(source).folder
                 shutil.copytree(copied or source.folder, folder)
                 save_figure(folder, self._figure(source), self._edit_figure(source, edit), edit)
-            names = (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME, DRAWING_NAME, BOX_NAME)
-            return {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
+            return {name: (folder / name).read_bytes() for name in _COPIED if (folder / name).exists()}
 
     def annotate(self, drawing_path: Path, folder: Path) -> tuple[list[Path], list[str]]:
         """Find all figures of a drawing, and write a character folder of each.
@@ -197,7 +197,8 @@ class EditorTasks:
         folder = source.folder
         if folder is None or not source.is_untrusted:
             return source
-        copy = self._keep(("copy", folder), lambda: self._copy_folder(folder))
+        versions = tuple(_version(folder / name) for name in _COPIED)  # another drawing may have the name by now
+        copy = self._keep(("copy", folder, versions), lambda: self._copy_folder(folder))
         return replace(source, folder=Path(copy.name) / "figure")
 
     @staticmethod

@@ -100,6 +100,17 @@ def test_root_without_home_is_an_error_that_names_the_setting(home: str) -> None
         root_folder(Settings(), {"HOME": home})
 
 
+def test_root_in_the_home_of_an_unknown_user_is_an_error() -> None:
+    with pytest.raises(SettingsError, match="root ~nobodyknows/doodled can't be found: the home of ~nobodyknows is unknown"):
+        root_folder(Settings(root=Path("~nobodyknows/doodled")), {})
+
+
+@pytest.mark.parametrize("variable", ["DOODLED_ROOT", "DOODLED_METRICS_TEXTFILE", "DOODLED_LOG_JOURNAL_SOCKET"])
+def test_paths_outside_utf8_are_refused(variable: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{variable} must be a path in UTF-8 \(found '/x\\udcff'\)"):
+        read_settings(None, {variable: "/x\udcff"})
+
+
 def test_file_of_the_user_comes_before_that_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = written(tmp_path, "")
     monkeypatch.setattr("daemon.settings.SYSTEM_FILE", machine)

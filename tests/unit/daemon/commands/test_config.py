@@ -66,6 +66,13 @@ def test_show_is_a_settings_file_with_the_source_of_each_value(tmp_path: Path) -
     assert read_settings(again, {}) == read_settings(path, environ)
 
 
+def test_show_is_toml_with_letters_of_every_plane(tmp_path: Path) -> None:
+    root = tmp_path / "für \U0001f9c4"
+    shown = tomllib.loads(show_config(settings_file(tmp_path, f'root = "{root}"\n'), {}))
+    assert shown["root"] == str(root)
+    assert "\\udcff" in show_config(settings_file(tmp_path, ""), {"HOME": "/\udcff"})
+
+
 def test_show_names_the_root_and_hides_the_secret_part_of_webhooks(tmp_path: Path) -> None:
     path = settings_file(tmp_path, '[hooks]\non_done = "https://hooks.example.org/services/hunter22"\n')
     text = show_config(path, {"STATE_DIRECTORY": "/var/lib/doodled"})

@@ -257,6 +257,18 @@ def test_lists_approves_retries_and_discards_drawings_for_review(spool: Spool) -
             approve_jobs(spool.layout, wanted, everything=False)
 
 
+def test_approves_all_others_beside_a_damaged_one(spool: Spool) -> None:
+    for name in ("0.png", "1.png"):
+        job = claim_file(spool, name)
+        hold_for_review(spool.layout, spool.path(job), job, {"job_id": job.id, "message": "quality 0.20", "figures": []})
+        spool.remove(job)
+    (spool.layout.review / "0.png" / "review.json").write_text("{")
+    back = approve_jobs(spool.layout, [], everything=True)
+    assert next(back) == f"{spool.layout.inbox}/1.png"
+    with pytest.raises(OptionError, match=r"^0\.png: its review\.json is missing or damaged"):
+        next(back)
+
+
 def test_lists_and_retries_given_up_deliveries(spool: Spool) -> None:
     events = []
     for number in range(3):
@@ -291,6 +303,16 @@ def test_retry_and_discard_without_names_say_so(spool: Spool) -> None:
     for call in (retry_jobs, discard_jobs):
         with pytest.raises(OptionError, match=r"^no drawing is named"):
             call(spool.layout, Selection([]))
+
+
+def test_empty_name_is_no_drawing_without_a_report(spool: Spool) -> None:
+    (spool.layout.failed / "a.png").touch()
+    (spool.layout.review / "b.png").mkdir()
+    for call in (retry_jobs, discard_jobs):
+        with pytest.raises(OptionError, match=r"^no drawing is named"):
+            call(spool.layout, Selection([""]))
+    with pytest.raises(OptionError, match=r"^no drawing is named"):
+        approve_jobs(spool.layout, [""], everything=False)
 
 
 def test_table_is_as_wide_as_its_content() -> None:

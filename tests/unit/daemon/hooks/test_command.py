@@ -47,6 +47,12 @@ def test_gets_the_document_and_its_variables(tmp_path: Path) -> None:
     assert "NOTIFY_SOCKET" not in environ
 
 
+def test_name_with_a_line_break_adds_no_path_to_the_files() -> None:
+    hostile = document(1, folder=("dab\noutbox", "anna"))
+    assert hostile.variables()["DOODLED_FILES"] == ""
+    assert json.loads(hostile.to_json())["outputs"][0]["file"] == "outbox/dab\noutbox/anna/0.gif"
+
+
 def test_thousands_of_files_fit_into_the_environment(tmp_path: Path) -> None:
     program = "import json, os, sys; assert len(json.load(sys.stdin)['outputs']) == 50000; assert len(os.environ['DOODLED_FILES']) < 131072"
     assert run(tmp_path, program, what=document(50_000)) is None

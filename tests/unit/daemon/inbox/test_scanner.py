@@ -133,6 +133,15 @@ def test_character_folder_is_one_candidate(tmp_path: Path) -> None:
     assert found == {"king": (True, "king.json"), "mask.png": (False, None)}
 
 
+def test_folder_in_the_place_of_an_image_is_a_new_candidate(tmp_path: Path) -> None:
+    dropped(tmp_path, "king")
+    found = scanned(tmp_path)
+    (tmp_path / "king").unlink()
+    dropped(tmp_path, "king/char_cfg.yaml")
+    assert found.scan(NOW_S + 1).new == 1
+    assert [(each.is_folder, each.stability.first_seen_s) for each in found.candidates()] == [(True, NOW_S + 1)]
+
+
 def test_forgets_removed_files_and_their_age(tmp_path: Path) -> None:
     dropped(tmp_path, "a.png")
     found = scanned(tmp_path)
@@ -365,13 +374,28 @@ def test_character_is_empty_while_one_of_its_files_is(tmp_path: Path, folder: in
         ((False, True), True),
         ((None, True), True),
         ((False, None), None),
-        ((None, False), False),
+        ((None, False), None),
         ((None, None), None),
     ],
 )
 def test_combined_writers(writers: tuple[bool | None, ...], combined: bool | None) -> None:
-    """The first observation may be of a folder, which has no writers."""
     assert combine([Observation(1, 2, 3, writer) for writer in writers]).has_writer is combined
+
+
+@pytest.mark.parametrize("has_leases", [True, False])
+def test_writers_of_a_character_are_those_of_its_files(tmp_path: Path, folder: int, *, has_leases: bool) -> None:
+    dropped(tmp_path, "king/char_cfg.yaml")
+    (tmp_path / "empty").mkdir()
+    assert probe_file("king", folder, has_leases=has_leases).has_writer is (False if has_leases else None)
+    assert probe_file("empty", folder, has_leases=has_leases).has_writer is None
+
+
+def test_image_of_another_user_waits_as_long_beside_a_sidecar_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped(tmp_path, "a.png", "a.json")
+    monkeypatch.setattr(scanner_module, "probe_file", lambda name, folder, **_: probe_file(name, folder, has_leases=name == "a.json"))
+    found = scanned(tmp_path)
+    assert complete(found) == complete(found, NOW_S + 3) == []
+    assert complete(found, NOW_S + 6) == ["a.png"]
 
 
 def test_combining_one_observation_returns_it() -> None:

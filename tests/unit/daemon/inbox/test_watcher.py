@@ -196,6 +196,14 @@ def test_innermost_mount_decides_whether_folder_is_on_network(path: str, *, is_n
     assert is_on_network(Path(path), MOUNTS) == is_network
 
 
+def test_link_to_a_folder_on_a_network_is_on_the_network(tmp_path: Path) -> None:
+    (tmp_path / "share" / "inbox").mkdir(parents=True)
+    (tmp_path / "root").symlink_to(tmp_path / "share")
+    mounts = f"{MOUNTS}50 28 0:60 / {tmp_path}/share rw - nfs4 server:/export rw\n"
+    assert is_on_network(tmp_path / "root" / "inbox", mounts)
+    assert not is_on_network(tmp_path, mounts)
+
+
 def test_unknown_mounts_count_as_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_on_network(tmp_path)
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.EACCES, "no /proc")))

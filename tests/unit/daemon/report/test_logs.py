@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
@@ -72,6 +73,14 @@ def journalctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
     return tmp_path
+
+
+def test_journal_is_exported_as_utf8_in_every_locale(journalctl: Path) -> None:
+    (journalctl / "entries").write_text(json.dumps({"MESSAGE": "für \N{GARLIC}"}) + "\n")
+    program = "import pathlib; from daemon.report.logs import export_journal; export_journal(pathlib.Path.cwd(), since=None)"
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", program], cwd=journalctl, env={**os.environ, **plain}, check=True)
+    assert (journalctl / "journal.log").read_text(encoding="utf-8") == "für \N{GARLIC}\n"
 
 
 def test_journal_with_fields_json_and_text(journalctl: Path) -> None:

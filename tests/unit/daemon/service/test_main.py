@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 from fault.stub_daemon import FakeWorkers
 from spool_oracle import Places, check_published, check_tidy
 
+from daemon.inbox import scanner
 from daemon.log.factory import json_log
 from daemon.service import main
 from daemon.service.main import EXIT_REJECTED, EXIT_TRANSIENT, Wakeup, run
@@ -126,6 +128,21 @@ def test_drain_ends_despite_unfinished_files(tmp_path: Path, capfd: pytest.Captu
     (tmp_path / "inbox" / "link.png").symlink_to("/etc/passwd")
     finished = Run(tmp_path, capfd).run()
     assert (finished.status, finished.logged("daemon.stop")[0]["reason"]) == (EXIT_TRANSIENT, "unfinished files")
+
+
+def test_drain_of_an_unreadable_inbox_exits_transient(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(tmp_path, "a.png")
+
+    def refuse(path: Path, parts: tuple[str, ...] = (), **_: object) -> None:
+        raise PermissionError(errno.EACCES, "permission denied", str(path.joinpath(*parts)))
+
+    monkeypatch.setattr(scanner, "open_folder", refuse)
+    finished = Run(tmp_path, capfd).run()
+    assert finished.status == EXIT_TRANSIENT
+    assert finished.logged("daemon.stop")[0]["reason"] == "waiting"
+    assert finished.logged("inbox.degraded")
 
 
 def test_drain_exit_status_says_that_files_are_left(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,8 @@ from claimed_jobs import claim_file, drop_file, names_below
 from daemon.files import durable
 from daemon.spool import quarantine as quarantining
 from daemon.spool.job_folder import Job
-from daemon.spool.quarantine import FailedDrawing, discard, failed_drawings, finish_quarantine, quarantine, retry
+from daemon.spool.layout import Layout
+from daemon.spool.quarantine import FailedDrawing, all_failed_drawings, discard, failed_drawings, finish_quarantine, quarantine, retry
 from daemon.spool.spool import Spool
 from pipeline.errors import OptionError
 
@@ -65,6 +66,7 @@ def test_taken_name_gets_a_number(spool: Spool, taken: str) -> None:
         ("tar.gz.png", "tar.gz-2.png"),
         ("x" * 251 + ".png", "x" * 231 + "-2.png"),
         ("\N{GARLIC}" * 63 + ".p", "\N{GARLIC}" * 58 + "-2.p"),
+        ("x" * 222 + "." + "\N{GARLIC}" * 8, "x" * 202 + "-2." + "\N{GARLIC}" * 8),
         ("\udcff" * 255, "\udcff" * 235 + "-2"),
         ("\udcff" * 250 + ".png", "\udcff" * 231 + "-2.png"),
     ],
@@ -242,6 +244,19 @@ def test_retry_moves_drawing_and_sidecar_back(spool: Spool) -> None:
     assert retry(spool.layout, second) == spool.layout.inbox / "dab" / "inner" / "garlic.png"
     assert names_below(spool.layout.inbox) == ["dab/inner/garlic.json", "dab/inner/garlic.png"]
     assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json"]
+
+
+@pytest.mark.parametrize("folder", [None, [], ["bob"], ["bob", "anna"], ["anna", "dab"]])
+def test_retry_of_a_private_drawing_stays_with_its_user(spool: Spool, folder: list[str] | None) -> None:
+    """Users may write to their own folder in `failed/`, so its reports are untrusted, and may be missing."""
+    layout = Layout(spool.layout.root, is_private=True)
+    for place in (layout.failed / "anna", layout.inbox / "anna", layout.inbox / "bob"):
+        place.mkdir()
+    (layout.failed / "anna" / "a.png").touch()
+    if folder is not None:
+        (layout.failed / "anna" / "a.png.error.json").write_text(json.dumps({"folder": folder, "name": "a.png"}))
+    (drawing,) = all_failed_drawings(layout)
+    assert retry(layout, drawing) == layout.inbox.joinpath("anna", *(["dab"] if folder and "dab" in folder else []), "a.png")
 
 
 @pytest.mark.parametrize("name", ["garlic.png", "garlic.json"])

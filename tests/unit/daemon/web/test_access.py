@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from pathlib import Path
@@ -152,6 +153,10 @@ def test_cookie_is_secure_behind_https(spool: WebSpool, token: str) -> None:
         ('path = "/doodled/"', "http://localhost:8321/doodled"),
         ('names = ["example.org"]\npath = "/doodled"', "https://example.org/doodled"),
         ('host = "0.0.0.0"\nnames = ["pi.local"]', "http://pi.local:8321"),
+        ('host = "192.168.1.5"', "http://192.168.1.5:8321"),
+        ('host = "fd00::5"', "http://[fd00::5]:8321"),
+        ('host = "127.0.0.2"', "http://127.0.0.2:8321"),
+        ('host = "::1"', "http://localhost:8321"),
     ],
 )
 def test_link_leads_to_where_browsers_reach_the_site(spool: WebSpool, tmp_path: Path, web: str, address: str) -> None:
@@ -188,6 +193,14 @@ def test_sign_ins_are_limited(client: TestClient, token: str) -> None:
     assert statuses[:10] == [403] * 10
     assert statuses[10:] == [429] * 2
     assert client.get("/v1/jobs", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+@pytest.mark.parametrize("other", ['prefs={"a":1}', "a b=c", "=", "x=\xe9"])
+def test_odd_cookie_of_another_program_does_not_sign_out(client: TestClient, spool: WebSpool, token: str, other: str) -> None:
+    session = SecretStore(spool.layout).begin_session(token)
+    for cookies in (f"{other}; {COOKIE}={session}", f"{COOKIE}={session}; {other}"):
+        assert client.get("/v1/jobs", headers={b"Cookie": cookies.encode("latin-1")}).status_code == 200
+    assert client.delete("/v1/jobs/x", headers={b"Cookie": f"{other}; {COOKIE}={session}".encode("latin-1")}).status_code == 403
 
 
 def test_revoked_token_ends_its_sessions(client: TestClient, spool: WebSpool, token: str) -> None:
@@ -234,6 +247,40 @@ def test_labels_are_unique_and_expired_secrets_go(spool: WebSpool) -> None:
     assert list(store._names("sessions")) == []
 
 
+def test_long_label_is_kept_whole_or_refused(spool: WebSpool) -> None:
+    store = SecretStore(spool.layout)
+    for label in ("ä" * 64, "\U0001f600" * 64):
+        token = store.make_token(label)
+        with pytest.raises(OptionError, match="already"):
+            store.make_token(label)
+        store.revoke(label)
+        assert not store.is_token(token)
+    for label in ("", "x" * 65, "a\nb"):
+        with pytest.raises(OptionError, match="1 to 64 printable characters"):
+            store.make_token(label)
+
+
+def test_first_token_of_root_belongs_to_the_service(spool: WebSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Path] = []
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("os.chown", lambda path, *_, **__: given.append(path))
+    SecretStore(spool.layout).make_token("lea")
+    web = spool.layout.root / "spool" / "web"
+    assert set(given) == {web, web / "tokens", *(web / "tokens").iterdir()}
+
+
+def test_full_disk_leaves_no_token_that_nobody_knows(spool: WebSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    store = SecretStore(spool.layout)
+    with monkeypatch.context() as full:
+        full.setattr("os.write", fail)
+        with pytest.raises(OSError, match="no space"):
+            store.make_token("lea")
+    assert not store.has_tokens()
+
+
 def test_token_is_in_no_log(client: TestClient, token: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     client.get("/v1/jobs", headers={"Authorization": f"Bearer {token}"})
@@ -257,6 +304,14 @@ def test_others_need_a_token(spool: WebSpool, web: dict[str, Any]) -> None:
         assert client.get("/v1/jobs", headers={**host, "Authorization": f"Bearer {token}"}).status_code == 200
         store.revoke("lea")
         assert client.get("/v1/jobs", headers=host).status_code == 401  # without any token left, it stays closed
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1", "192.168.1.5"])
+def test_site_is_called_by_the_address_that_it_listens_on(spool: WebSpool, host: str) -> None:
+    SecretStore(spool.layout).make_token("lea")
+    with spool.client(spool.app(host=host)) as client:
+        name = f"[{host}]" if ":" in host else host
+        assert client.get("/v1/jobs", headers={"Host": f"{name}:8321"}).status_code == 401
 
 
 def test_every_interface_needs_names(spool: WebSpool) -> None:
@@ -391,6 +446,33 @@ def test_damaged_manifests_and_reports_are_skipped(spool: WebSpool) -> None:
         assert client.get("/watch").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("output", "more"),
+    [
+        ({"file": "b\udcff.gif"}, {}),
+        ({"duration_ms": float("nan")}, {}),
+        ({"duration_ms": "inf"}, {}),
+        ({"sha256": "\N{SNOWMAN}"}, {}),
+        ({"sha256": 'a"b'}, {}),
+        ({}, {"stages_ms": {"render": float("nan")}}),
+        ({}, {"stages_ms": {"render": 1e308, "encode": 1e308}}),
+    ],
+)
+def test_manifest_with_impossible_values_hides_no_other_drawing(spool: WebSpool, output: dict[str, Any], more: dict[str, Any]) -> None:
+    good = spool.publish("good.png")
+    fields = {"file": "b.gif", "format": "gif", **output}
+    spool.publish("bad.png", outputs=[fields], **more)
+    (spool.layout.outbox / fields["file"]).write_bytes(b"GIF89a")
+    waiting = spool.drop("waiting.png")
+    spool.report()
+    with spool.client() as client:
+        answer = client.get("/v1/jobs")
+        assert answer.status_code == 200
+        assert {each["name"] for each in answer.json()["jobs"]} == {"good.png", waiting.name}
+        for path in ("/", "/watch", "/gallery", f"/v1/jobs/{good}"):
+            assert client.get(path).status_code == 200, path
+
+
 def test_policy_allows_no_inline_code(client: TestClient, spool: WebSpool) -> None:
     spool.publish("a.png")
     import re
@@ -439,6 +521,23 @@ def test_shared_link_shows_one_drawing_without_sign_in(spool: WebSpool) -> None:
         assert "Remove" not in client.get(link).text
     with spool.client() as restarted:
         assert restarted.get(link).status_code == 200
+
+
+def test_full_disk_leaves_no_empty_key_of_share_links(spool: WebSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    site = spool.site()
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", fail)
+        with pytest.raises(OSError, match="no space"):
+            site.signature("x")
+    folder = spool.layout.root / "spool" / "web"
+    assert list(folder.iterdir()) == []
+    (folder / "share.key").touch()  # as a crash may leave it
+    signature = spool.site().signature("x")
+    assert len((folder / "share.key").read_bytes()) == 32
+    assert spool.site().signature("x") == signature
 
 
 def test_accepted_connections_send_without_delay() -> None:

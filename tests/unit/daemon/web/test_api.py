@@ -441,6 +441,29 @@ def test_cancel_keeps_a_sidecar_that_others_need(spool: WebSpool) -> None:
     assert spool.inbox() == ["a.jpg", "a.json"]
 
 
+def test_folder_that_can_not_be_removed_keeps_its_name_and_options(spool: WebSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool.drop("char_cfg.yaml", "king")
+    (spool.layout.inbox / "king.json").write_text("{}")
+    with spool.client() as client:
+        (king,) = client.get("/v1/jobs").json()["jobs"]
+        with monkeypatch.context() as closed:
+            closed.setattr(shutil, "rmtree", refuse)
+            assert client.delete(f"/v1/jobs/{king['id']}").status_code == 409
+        assert sorted(path.name for path in spool.layout.inbox.iterdir()) == ["king", "king.json"]
+        assert client.delete(f"/v1/jobs/{king['id']}").status_code == 204
+    assert list(spool.layout.inbox.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "sidecar"), [("a.png", "a.JSON"), ("a.", "a.json"), ("a.tar.png", "a.tar.json"), ("a", "a.json")])
+def test_cancel_takes_the_options_that_the_daemon_would_take(spool: WebSpool, name: str, sidecar: str) -> None:
+    spool.drop(name)
+    (spool.layout.inbox / sidecar).write_text("{}")
+    with spool.client() as client:
+        (job,) = client.get("/v1/jobs").json()["jobs"]
+        assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    assert spool.inbox() == []
+
+
 def test_cancel_loses_against_claim(client: TestClient, spool: WebSpool) -> None:
     job = post(client).json()["id"]
     (spool.layout.inbox / spool.inbox()[0]).unlink()
