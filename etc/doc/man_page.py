@@ -25,7 +25,7 @@ EXIT_STATUS = {
     "rejected files are left in the inbox.",
     "2": "The command line is wrong: an unknown option, motion or job, a contradiction, a file to write whose folder is missing.",
     "75": "It may work later: no OpenGL context, a full disk, an unavailable model server. From run --drain: drawings wait for one "
-    "of these, or files are still being written.",
+    "of these, the inbox can't be read, or files are still being written.",
     "78": "The settings or folders of the daemon can't be used.",
 }
 ENVIRONMENT = {
