@@ -12,7 +12,6 @@ from drawings.figures.marks import INK, Colour, Mark, Points
 from drawings.mediums import Pen
 from drawings.papers import Picture
 from drawings.textures import cutting
-from drawings.tones import Tone
 
 FINER = 2
 """Lines are drawn on a grid this much finer, so that their widths may differ by less than a pixel."""
@@ -55,7 +54,6 @@ class Canvas:
         self.owned: NDArray[np.uint8] = np.zeros((paper.shape[0], paper.shape[1]), np.uint8)
         self.parts: NDArray[np.uint8] = np.zeros_like(self.owned)
         self.shading = Shading()
-        self.tone: Tone | None = None
         self._rng = rng
 
     def draw(self, mark: Mark, pen: Pen, *, opaque: bool, fill_kind: str) -> None:
@@ -70,8 +68,6 @@ class Canvas:
             if mark.fill is not None:
                 kind = fill_kind if mark.fill != mark.ink else "flood"
                 self._fill(area, pen.ink if mark.fill == INK else mark.fill, pen, kind, part=None if mark.loose else mark.part)
-            if self.tone is not None and mark.is_solid:
-                self._lay_tone(self.tone, area)
         if mark.strokes:
             ink = pen.ink if mark.ink == INK else mark.ink
             self._lines(mark.strokes, ink, pen, pen.width * mark.width, part=None if mark.loose else mark.part)
@@ -90,14 +86,6 @@ class Canvas:
         inside = np.zeros(self.owned[window].shape, np.uint8)
         cv2.fillPoly(inside, [_fixed(area - (window[1].start, window[0].start))], 255, shift=SHIFT)
         cv2.copyTo(self.paper[window], inside, self.picture[window])
-
-    def _lay_tone(self, tone: Tone, area: Points) -> None:
-        window = self._window((area,), 1)
-        if window is None:
-            return
-        inside = np.zeros(self.owned[window].shape, np.uint8)
-        cv2.fillPoly(inside, [_fixed(area - (window[1].start, window[0].start))], 255, lineType=cv2.LINE_AA, shift=SHIFT)
-        tone.lay(self.picture[window], inside * np.float32(1 / 255), self._rng)
 
     def _coverage(self, window: Window, strokes: list[Points], width: float, pressure: float) -> NDArray[np.float32]:
         """How much of each pixel lines cover, 0 to 1."""

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from drawings import mediums, papers
 from drawings.canvas import Canvas, Shading
-from drawings.figures.anatomy import with_anatomy
-from drawings.figures.gestures import with_gestures
 from drawings.figures.hand import Hand
 from drawings.figures.head_variants import with_head_variant
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure
@@ -22,7 +20,6 @@ from drawings.figures.mixed import MIXED
 from drawings.figures.outfits import with_outfit
 from drawings.figures.people import PEOPLE
 from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
-from drawings.figures.turned_views import with_turned_view
 from drawings.labels import with_rim
 from drawings.line_styles import contour, sampled_line_style, with_line_style
 from drawings.mediums import Medium
@@ -31,7 +28,6 @@ from drawings.scenery.backdrops import draw_backdrop, draw_chequers
 from drawings.scenery.distractors import with_distractors
 from drawings.scenes import Box, DrawnLabel, draw_figure, draw_ground, draw_things, draw_toolbar, fitted, page_pen, tilted
 from drawings.surroundings import View, cluttered, held, laid, room, sampled_view, table
-from drawings.tones import Tone
 from pipeline.types.keypoints import FIRST_BODY_KEYPOINT
 
 Split = Literal["train", "heldout"]
@@ -44,8 +40,6 @@ RARE_POSE_SHARE, RARE_POSE_SHARE_IF_MIXED = 0.1, 0.35
 """Share of the figures of training pictures that have a rare pose: of one style, and of a mixed one."""
 LINE_ART_SHARE, PEOPLE_IN_LINE_ART = 0.15, 0.7
 """Share of training pictures that are line art, and of their unmixed figures that are people or dressed animals for sure."""
-TONED_SHARE, TONED_IF_STEADY = 0.14, 0.35
-"""Share of training pages whose figures have tones: in any medium, and in that of a drawing program."""
 MIXED_FILLS = 0.15
 """Share of training pages on which the areas of a figure are filled in several ways."""
 
@@ -177,9 +171,7 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
             rare_poses = RARE_POSE_SHARE_IF_MIXED if style == MIXED else RARE_POSE_SHARE
         figure = drawn_person(rng, hand, style, filled=filled, inks=inks, flat=flat, rare_poses=rare_poses)
         if not choices.held_out:
-            figure = with_gestures(hand, with_anatomy(hand, figure))
-            figure = with_head_variant(hand, with_outfit(hand, figure))
-            figure = with_distractors(hand, with_turned_view(hand, figure), filled)
+            figure = with_distractors(hand, with_head_variant(hand, with_outfit(hand, figure)), filled)
         figures.append(tilted(rng, figure))
     return figures
 
@@ -223,8 +215,6 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
     if rng.random() < (0.4 if is_screen else 0.12):
         angle = rng.uniform(0, 2 * np.pi)
         canvas.shading = Shading(rng.uniform(0.1, 0.4), (float(np.cos(angle)), float(np.sin(angle))), soft=bool(rng.random() < 0.5))
-    if not choices.held_out and rng.random() < (TONED_IF_STEADY if choices.medium.name in mediums.STEADY else TONED_SHARE):
-        canvas.tone = Tone.sampled(rng, pen.width)
     opaque = bool(rng.random() < (0.97 if choices.medium.name in mediums.STEADY else 0.8))
     labels: list[DrawnLabel] = []
     # a contour wipes what is inside, so that it must be opaque

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -26,7 +25,7 @@ from pipeline.types.keypoints import HIPS, SHOULDERS
 
 PLAIN_SHARE = 0.45
 """Share of figures that get no more clothes."""
-MIN_HALF_WIDTH, MIN_LENGTH = 0.03, 0.08
+LEAST_HALF_WIDTH, LEAST_LENGTH = 0.03, 0.08
 """Of trunks that clothes can be seen on, in figure units."""
 LIGHT_FRONTS = {"beast": 0.6, "animal_person": 0.3}
 """Share of figures of a style whose chest or belly is light, whatever else they wear."""
@@ -117,7 +116,7 @@ def _trunk_of(hand: Hand, figure: DrawnFigure) -> tuple[int, _Trunk] | None:
     flat = mark.area @ axes.T
     origin = np.array([(flat[:, 0].min() + flat[:, 0].max()) / 2, flat[:, 1].min()])
     trunk = _Trunk(hand, mark, origin @ axes, axes, flat - origin, mark.fill is not None)
-    return (row, trunk) if trunk.half_width > MIN_HALF_WIDTH and trunk.length > MIN_LENGTH else None
+    return (row, trunk) if trunk.half_width > LEAST_HALF_WIDTH and trunk.length > LEAST_LENGTH else None
 
 
 def _sash(trunk: _Trunk) -> list[Mark]:
@@ -256,60 +255,9 @@ def _muscles(trunk: _Trunk, top: float, bottom: float) -> list[Mark]:
     return trunk.lines(*breasts, trunk.at((0.0, chest * rng.uniform(0.6, 1.0)), (0.0, bottom)), *belly, width=rng.uniform(0.5, 1.5))
 
 
-def _lapels(trunk: _Trunk) -> list[Mark]:
-    """Of a jacket that is buttoned over a shirt, perhaps with its two front edges below."""
-    rng = trunk.hand.rng
-    low, wide = rng.uniform(0.3, 0.65), rng.uniform(0.3, 0.55)
-    marks = trunk.area(trunk.at((-wide * 0.7, 0.0), (wide * 0.7, 0.0), (0.0, low)), trunk.colour())
-    for side in (-1, 1):
-        lapel = trunk.at((side * wide * 0.7, 0.0), (side * wide, low * 0.45), (side * wide * 0.75, low * 0.5), (side * 0.02, low))
-        marks += trunk.area(lapel, trunk.mark.fill)
-    edges = [trunk.at((0.0, low), (side * rng.uniform(0.0, 0.35), 1.0)) for side in (-1, 1)]
-    return [*marks, *(trunk.lines(*edges) if rng.random() < 0.7 else [])]
-
-
-def _ruffles(trunk: _Trunk) -> list[Mark]:
-    """Wavy tiers, from a level down or at the hem only."""
-    rng = trunk.hand.rng
-    first, count = rng.uniform(0.4, 0.9), int(rng.integers(1, 5))
-    across = np.linspace(-1.05, 1.05, 60)
-    rate, deep = rng.uniform(8, 24), rng.uniform(0.01, 0.04)
-    shape = np.abs(np.sin(rate * across)) if rng.random() < 0.5 else np.sin(rate * across)
-    tiers = [np.column_stack([across, level + deep * shape]) for level in np.linspace(first, 0.95, count)]
-    return trunk.lines(*(trunk.on_page(tier * (trunk.half_width, trunk.length)) for tier in tiers), width=rng.uniform(0.6, 1.3))
-
-
-def _laces(trunk: _Trunk) -> list[Mark]:
-    """A bodice: two edges that laces cross between."""
-    rng = trunk.hand.rng
-    low, wide, count = rng.uniform(0.35, 0.7), rng.uniform(0.15, 0.4), int(rng.integers(2, 6))
-    levels = np.linspace(0.08, low, count + 1)
-    crossed = [trunk.at((side * wide, upper), (-side * wide, lower)) for upper, lower in pairwise(levels) for side in (-1, 1)]
-    return trunk.lines(*(trunk.at((side * wide, 0.0), (side * wide * 0.8, low)) for side in (-1, 1)), *crossed, width=rng.uniform(0.6, 1.2))
-
-
-def _tank_top(trunk: _Trunk) -> list[Mark]:
-    """Bare shoulders beside the straps of a top, and perhaps a bare waist below it."""
-    rng = trunk.hand.rng
-    inset, low = rng.uniform(0.35, 0.65), rng.uniform(0.2, 0.35)
-    skin = any_of(rng, SKINS) if trunk.coloured else None
-    marks = [*trunk.beyond(ACROSS, inset * trunk.half_width, skin), *trunk.beyond(ACROSS, -inset * trunk.half_width, skin, lower=True)]
-    marks += trunk.beyond(DOWN, low * trunk.length, trunk.mark.fill)
-    return marks + (trunk.beyond(DOWN, rng.uniform(0.6, 0.85) * trunk.length, skin) if rng.random() < 0.3 else [])
-
-
-def _shirt_tail(trunk: _Trunk) -> list[Mark]:
-    """Trousers below a shirt whose hem is round, in points or slanted."""
-    rng = trunk.hand.rng
-    level, deep = rng.uniform(0.65, 0.85), rng.uniform(-0.12, 0.12)
-    middle = (rng.uniform(-0.2, 0.2), level - deep / 2)
-    hem = smooth(trunk.at((-1.02, level), (-0.4, level + deep), middle, (0.4, level + deep), (1.02, level)), closed=False)
-    return [*trunk.beyond(DOWN, (level + max(deep, 0.0)) * trunk.length, trunk.colour()), *trunk.lines(hem)]
-
-
 TRUNK_WEAR: tuple[Callable[[_Trunk], list[Mark]], ...] = (
     _sash, _sash, _jacket, _two_tone, _bib, _scarf, _zip, _pockets, _letters, _folds, _seams, _light_front,
-    _light_front, _lapels, _lapels, _ruffles, _ruffles, _laces, _tank_top, _tank_top, _shirt_tail,
+    _light_front,
 )  # fmt: skip
 
 
