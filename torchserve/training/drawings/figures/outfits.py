@@ -25,7 +25,7 @@ from pipeline.types.keypoints import HIPS, SHOULDERS
 
 PLAIN_SHARE = 0.45
 """Share of figures that get no more clothes."""
-LEAST_HALF_WIDTH, LEAST_LENGTH = 0.03, 0.08
+MIN_HALF_WIDTH, MIN_LENGTH = 0.03, 0.08
 """Of trunks that clothes can be seen on, in figure units."""
 LIGHT_FRONTS = {"beast": 0.6, "animal_person": 0.3}
 """Share of figures of a style whose chest or belly is light, whatever else they wear."""
@@ -116,7 +116,7 @@ def _trunk_of(hand: Hand, figure: DrawnFigure) -> tuple[int, _Trunk] | None:
     flat = mark.area @ axes.T
     origin = np.array([(flat[:, 0].min() + flat[:, 0].max()) / 2, flat[:, 1].min()])
     trunk = _Trunk(hand, mark, origin @ axes, axes, flat - origin, mark.fill is not None)
-    return (row, trunk) if trunk.half_width > LEAST_HALF_WIDTH and trunk.length > LEAST_LENGTH else None
+    return (row, trunk) if trunk.half_width > MIN_HALF_WIDTH and trunk.length > MIN_LENGTH else None
 
 
 def _sash(trunk: _Trunk) -> list[Mark]:
