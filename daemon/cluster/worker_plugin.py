@@ -94,7 +94,8 @@ class JobPlugin(WorkerPlugin):
                 result.host, result.worker_output = self._host, self._output.last_lines()
                 return pack_result(result, Path(folder))
         except OSError as error:  # of this machine's disk; Dask would raise it in the daemon, where a lost connection raises the same
-            failure = self._unfit_failure(TaskFailure(error_type(error), f"its temporary files can't be used: {error.strerror or error}"))
+            message = f"the files of a job, or its output, can't be written: {error.strerror or error}"
+            failure = self._leave_cluster(TaskFailure(error_type(error), message))
             return pack_bare_result(TaskResult(failure=failure, host=self._host))
         finally:
             self.is_busy = False
@@ -110,12 +111,12 @@ class JobPlugin(WorkerPlugin):
         self._output.print_own_line(f"doodled worker: job {task.job_id} {_outcome(result)} in {took_s:.1f} s")
         failure = result.failure
         if failure is not None and (failure.kind in _HOST_TYPES or not result.was_begun):
-            result.failure = self._unfit_failure(failure)
+            result.failure = self._leave_cluster(failure)
             result.was_begun = True  # so that only this worker pauses
         return result
 
-    def _unfit_failure(self, failure: TaskFailure) -> TaskFailure:
-        """Leave the cluster because of a failure that says nothing about its drawing; returns what the daemon is told."""
+    def _leave_cluster(self, failure: TaskFailure) -> TaskFailure:
+        """Make the worker leave the cluster for a failure that says nothing about its drawing; returns the failure that the daemon gets."""
         self.unfit = failure.message
         message = f"the worker on {self._host} can't animate at present: {failure.message}"
         return TaskFailure(ErrorType.NO_WORKER, message, failure.hint, failure.stage)

@@ -62,9 +62,14 @@ def _line(key: str, value: Any, source: str) -> str:  # noqa: ANN401 - whatever 
         return f"# {key} is not set"
     if key.startswith("on_") and isinstance(value, str):
         value = f"{urlsplit(value).scheme}://{urlsplit(value).hostname}/..."
-    text = json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()  # TOML has no pairs of surrogates
-    text = f"{key} = {text}"
+    text = json.dumps(value, ensure_ascii=False)  # not JSON's escapes: TOML has no pairs of surrogates
+    text = f"{key} = {''.join(each if each.isprintable() else _escaped(each) for each in text)}"
     return f"{text:<{_COLUMN}} # {source}"
+
+
+def _escaped(character: str) -> str:
+    """A character as TOML's strings escape it (TOML 1.0, "String")."""
+    return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
 
 
 def _notes(loaded: LoadedSettings, root: Path) -> Iterator[str]:

@@ -123,7 +123,10 @@ def _move_all(moves: Iterable[Callable[[], Path]], layout: Layout) -> Iterator[s
         else:
             yield f"{layout.inbox}/{shown_path(path.relative_to(layout.inbox).parts)}"
     if len(refused) > 1:
-        raise NameTaken(f"{len(refused)} stay where they are: {'; '.join(error.summary for error in refused)}", hint=refused[0].hint)
+        kind = NameTaken if all(isinstance(error, NameTaken) for error in refused) else OptionError
+        hints = {error.hint for error in refused}
+        summary = f"{len(refused)} stay where they are: {'; '.join(error.summary for error in refused)}"
+        raise kind(summary, hint=hints.pop() if len(hints) == 1 else "")
     if refused:
         raise refused[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
@@ -62,7 +63,7 @@ def _cancel(site: Site, drawing: DrawingEntry) -> None:
             else:
                 os.unlink(gone, dir_fd=inbox)
             for sidecar in _sidecars(drawing, inbox):
-                with suppress(FileNotFoundError):
+                with suppress(FileNotFoundError, PermissionError):  # another user's stays in a sticky folder; the drawing is gone
                     os.unlink(sidecar, dir_fd=inbox)
             os.fsync(inbox)
     except FileNotFoundError as error:
@@ -72,7 +73,9 @@ def _cancel(site: Site, drawing: DrawingEntry) -> None:
 
 
 def _remove_folder(path: Path, name: str, inbox: int) -> None:
-    """Remove a folder that was renamed from `name`. Another user's may be renamed but not emptied: then it gets its name back."""
+    """Remove a folder that was renamed from `name`. Another user's may be renamed but not, or not wholly, emptied: then it gets its name
+    back.
+    """
     try:
         shutil.rmtree(path)
     except PermissionError:
@@ -82,11 +85,12 @@ def _remove_folder(path: Path, name: str, inbox: int) -> None:
 
 def _sidecars(drawing: DrawingEntry, inbox: int) -> list[str]:
     """The options of a drawing that has left, as the scanner finds them; none if another drawing has the same ones."""
-    if drawing.file.lower().endswith(SIDECAR_SUFFIX):  # it was one itself
+    if not drawing.is_folder and drawing.file.lower().endswith(SIDECAR_SUFFIX):  # it was one itself
         return []
     stem = drawing.file if drawing.is_folder else os.path.splitext(drawing.file)[0]  # noqa: PTH122
     beside = [name for name in os.listdir(inbox) if stem in {name, os.path.splitext(name)[0]}]  # noqa: PTH122
-    sidecars = [name for name in beside if name.lower().endswith(SIDECAR_SUFFIX)]
+    files = [name for name in beside if not stat.S_ISDIR(os.lstat(name, dir_fd=inbox).st_mode)]
+    sidecars = [name for name in files if name.lower().endswith(SIDECAR_SUFFIX)]
     return sidecars if sidecars == beside else []
 
 

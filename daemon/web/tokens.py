@@ -115,18 +115,19 @@ class SecretStore:
     def _make(self, kind: str, content: str) -> str:
         secret = secrets.token_urlsafe(32)
         folder = self._root / kind
-        owner = next(path for path in (self._root, *self._root.parents) if path.exists()).stat()
-        made = [path for path in (*self._root.parents, self._root) if not path.exists()]
+        above = self._root.parents
+        owner = next(path for path in above if path.exists()).stat()
+        made = [path for path in above if not path.exists()]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             create_durably(folder, _hash(secret), content.encode())
-        except OSError:  # the disk is full: a secret that nobody was told must not be valid
+            if os.geteuid() == 0:  # where root makes a secret for a service, its files and their folders belong to the service
+                for path in (*made, self._root, folder, folder / _hash(secret)):
+                    os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        except OSError:  # such as a full disk: a secret that no user was given must not be valid
             with suppress(OSError):
                 (folder / _hash(secret)).unlink(missing_ok=True)
             raise
-        if os.geteuid() == 0:  # where root makes a secret for a service, its files and their folders belong to the service
-            for path in (*made, folder, folder / _hash(secret)):
-                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
         return secret
 
     def _exists(self, kind: str, secret: str) -> bool:

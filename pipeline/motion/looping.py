@@ -15,7 +15,7 @@ LONGEST_SHARE_S = 4.0
 BLEND_S = 0.3
 MAX_CANDIDATES = 240
 CLOSED_STEPS = 2.0
-"""A way ends where it began if its ends are at most this many times as far apart as its longest step is long."""
+"""A way whose ends are at most this many of its longest steps apart ends where it began."""
 
 
 def closed_loop(positions: Floats, frame_time: Fraction) -> tuple[Floats, str]:

@@ -25,7 +25,7 @@ from pipeline.types import FIGURE_PROBABILITY, MIRRORED_PARTS, BodyPart, Box, By
 from pipeline.types.keypoints import ARMS, FIRST_BODY_KEYPOINT, LEGS, MIRRORED_KEYPOINTS
 
 MAX_FIGURES: Final = 12
-"""At most this many proposals are looked at closely. Drawings of one figure have one proposal, or two; a school class has more than 12."""
+"""At most this many proposals are looked at closely, which bounds the time for a crowd. Drawings of one figure have one or two."""
 MIN_PROPOSAL_SCORE: Final = 0.08
 """Proposals with a lower score are not looked at."""
 CLOSE_FILL: Final = 0.76

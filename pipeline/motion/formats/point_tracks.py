@@ -28,6 +28,8 @@ _PEOPLE = ("people", "instances", "persons", "poses", "pose_landmarks", "poseLan
 _POINT_LISTS = ("pose_keypoints_2d", "pose_keypoints_3d", "keypoints", "keypoints3D", "landmarks", "landmark", "joints", *_WORLD_LISTS)
 _SCORES = ("keypoint_scores", "keypoints_visible", "scores", "confidence")
 _RATES = ("fps", "frame_rate", "frameRate", "framerate")
+MAX_DIGITS = 100
+"""Only the last digits of a longer number count: Python refuses to read thousands of them."""
 _GAP = (math.nan,) * 3
 """A point that is missing: without a place, whether there is depth or not."""
 
@@ -74,7 +76,8 @@ def point_tracks(root: object) -> PointTracks:
     layout = layout_of(count)
     if layout is None:
         raise PointError(f"expected 17 (COCO), 25 (BODY_25) or 33 (MediaPipe) points for each person, found {count}")
-    frame_keys = (_first_key(frame, _PEOPLE, list) for frame in frames if isinstance(frame, dict))
+    with_people = (frame for frame, found in zip(frames, people, strict=True) if found and isinstance(frame, dict))
+    frame_keys = (_first_key(frame, _PEOPLE, list) for frame in with_people)
     has_world = not {_frames_key(facts), *frame_keys}.isdisjoint(_WORLD_LISTS)
     is_world = has_world or facts.get("dimensions") == 3
     positions, confidences = _tracked_person(people, count, 3 if is_world else 2)
@@ -123,8 +126,8 @@ def _by_image(results: Sequence[Mapping[str, Any]]) -> list[Any]:
 
 def frame_number(text: str) -> int:
     """The last number in a name of a frame; 0 if there is none."""
-    digits = re.findall(r"\d{1,15}", str(text))
-    return int(digits[-1]) if digits else 0
+    digits = re.findall(r"\d+", str(text))
+    return int(digits[-1][-MAX_DIGITS:]) if digits else 0
 
 
 def _people(frame: object, index: int) -> list[list[tuple[float, ...]]]:

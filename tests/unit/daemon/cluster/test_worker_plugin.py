@@ -67,7 +67,7 @@ def test_machine_whose_disk_refuses_leaves_the_cluster(tmp_path: Path, monkeypat
         failure = result_in(broken.run(parcel), tmp_path / str(number)).failure
         assert failure is not None
         assert failure.kind is ErrorType.NO_WORKER
-        assert "its temporary files can't be used: " in failure.message
+        assert "the files of a job, or its output, can't be written: " in failure.message
         assert broken.unfit
         assert not broken.is_busy
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

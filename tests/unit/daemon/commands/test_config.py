@@ -73,6 +73,13 @@ def test_show_is_toml_with_letters_of_every_plane(tmp_path: Path) -> None:
     assert "\\udcff" in show_config(settings_file(tmp_path, ""), {"HOME": "/\udcff"})
 
 
+def test_show_escapes_what_toml_and_terminals_do_not_show(tmp_path: Path) -> None:
+    root = tmp_path / "a\x7f\x9b\u202e\U000e0001"
+    text = show_config(settings_file(tmp_path, ""), {"DOODLED_ROOT": str(root)})
+    assert tomllib.loads(text)["root"] == str(root)
+    assert all(line.isprintable() for line in text.splitlines())
+
+
 def test_show_names_the_root_and_hides_the_secret_part_of_webhooks(tmp_path: Path) -> None:
     path = settings_file(tmp_path, '[hooks]\non_done = "https://hooks.example.org/services/hunter22"\n')
     text = show_config(path, {"STATE_DIRECTORY": "/var/lib/doodled"})

@@ -269,6 +269,17 @@ def test_approves_all_others_beside_a_damaged_one(spool: Spool) -> None:
         next(back)
 
 
+def test_several_damaged_ones_are_no_taken_names(spool: Spool) -> None:
+    for name in ("0.png", "1.png"):
+        job = claim_file(spool, name)
+        hold_for_review(spool.layout, spool.path(job), job, {"job_id": job.id, "message": "quality 0.20", "figures": []})
+        spool.remove(job)
+        (spool.layout.review / name / "review.json").write_text("{")
+    with pytest.raises(OptionError, match=r"^2 stay where they are: 0\.png: .*; 1\.png: ") as caught:
+        list(approve_jobs(spool.layout, [], everything=True))
+    assert type(caught.value) is OptionError
+
+
 def test_lists_and_retries_given_up_deliveries(spool: Spool) -> None:
     events = []
     for number in range(3):

@@ -464,6 +464,16 @@ def test_cancel_takes_the_options_that_the_daemon_would_take(spool: WebSpool, na
     assert spool.inbox() == []
 
 
+def test_cancel_leaves_a_folder_that_is_called_like_options(spool: WebSpool) -> None:
+    king = spool.drop("king.png")
+    spool.drop("mask.png", "king.json")
+    with spool.client() as client:
+        (job,) = (each for each in client.get("/v1/jobs").json()["jobs"] if each["name"] == king.name)
+        assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    assert (spool.layout.inbox / "king.json").is_dir()
+    assert not king.exists()
+
+
 def test_cancel_loses_against_claim(client: TestClient, spool: WebSpool) -> None:
     job = post(client).json()["id"]
     (spool.layout.inbox / spool.inbox()[0]).unlink()

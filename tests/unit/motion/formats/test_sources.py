@@ -192,6 +192,12 @@ def test_keypoints_of_a_tool_wave(library, tmp_path, tool) -> None:
     assert len(clip.positions) == written.FRAMES
 
 
+def test_frame_without_a_person_does_not_lead_into_the_world(tmp_path) -> None:
+    path = tmp_path / "both.json"
+    path.write_text(json.dumps([*KEYPOINTS["MediaPipe's both"], {"pose_landmarks": None, "pose_world_landmarks": []}]))
+    assert PointSource().read(path, None).is_flat
+
+
 def test_world_landmarks_may_begin_after_a_frame_without_a_person(tmp_path) -> None:
     path = tmp_path / "wave.json"
     path.write_text(json.dumps([None, *KEYPOINTS["MediaPipe's world"]]))
@@ -549,7 +555,7 @@ def test_what_is_wrong_with_an_animation_is_said(tmp_path, change, message) -> N
         GltfSource().read(path, None)
 
 
-@pytest.mark.parametrize("name", ["video_{:012d}_keypoints.json", "{}.json"])
+@pytest.mark.parametrize("name", ["video_{:012d}_keypoints.json", "{}.json", "1403636579{:09d}.json"])
 def test_files_of_a_folder_are_frames_in_the_order_of_their_numbers(tmp_path, name) -> None:
     folder = tmp_path / "video"
     folder.mkdir()
