@@ -115,14 +115,14 @@ class SecretStore:
     def _make(self, kind: str, content: str) -> str:
         secret = secrets.token_urlsafe(32)
         folder = self._root / kind
-        above = self._root.parents
+        above = (self._root, *self._root.parents)  # a service of its own, as systemd's, owns the first of them
         owner = next(path for path in above if path.exists()).stat()
         made = [path for path in above if not path.exists()]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             create_durably(folder, _hash(secret), content.encode())
             if os.geteuid() == 0:  # where root makes a secret for a service, its files and their folders belong to the service
-                for path in (*made, self._root, folder, folder / _hash(secret)):
+                for path in (*made, folder, folder / _hash(secret)):
                     os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
         except OSError:  # such as a full disk: a secret that no user was given must not be valid
             with suppress(OSError):

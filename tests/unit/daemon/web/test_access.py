@@ -271,16 +271,6 @@ def test_first_token_of_root_belongs_to_the_service(spool: WebSpool, monkeypatch
     assert set(given.values()) == {(owner.st_uid, owner.st_gid)}
 
 
-def test_folder_that_root_made_before_is_given_to_the_service(spool: WebSpool, monkeypatch: pytest.MonkeyPatch) -> None:
-    web = spool.layout.root / "spool" / "web"
-    web.mkdir(parents=True, exist_ok=True)
-    given: list[Path] = []
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr("os.chown", lambda path, *_, **__: given.append(path))
-    SecretStore(spool.layout).make_token("lea")
-    assert web in given
-
-
 def test_token_that_the_service_could_not_be_given_is_not_valid(spool: WebSpool, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EPERM, "operation not permitted")
