@@ -254,11 +254,11 @@ class _Scan:
                 self._scan_subfolder(folder, name, status, sidecars)
             elif not stat.S_ISREG(status.st_mode):
                 self._reject((folder, name), Rejection.NOT_REGULAR)
-            elif not _is_sidecar(name):  # a sidecar waits for its image and is claimed with it
-                self._add(folder, name, status, sidecars.get(_stem(name)))
+            elif not is_sidecar(name):  # a sidecar waits for its image and is claimed with it
+                self._add(folder, name, status, sidecars.get(sidecar_stem(name)))
         used = {candidate.sidecar for candidate in self.seen[folder].values()}
         for name, status in listed:
-            if stat.S_ISREG(status.st_mode) and _is_sidecar(name) and name not in used:
+            if stat.S_ISREG(status.st_mode) and is_sidecar(name) and name not in used:
                 self._add_lone_sidecar((folder, name))
 
     def _scan_subfolder(self, folder: tuple[str, ...], name: str, status: os.stat_result, sidecars: Mapping[str, str]) -> None:
@@ -306,17 +306,19 @@ class _Scan:
         return False
 
 
-def _is_sidecar(name: str) -> bool:
+def is_sidecar(name: str) -> bool:
+    """Whether a file of this name holds the options of a drawing."""
     return name.lower().endswith(SIDECAR_SUFFIX)
 
 
-def _stem(name: str) -> str:
+def sidecar_stem(name: str) -> str:
+    """What the names of an image and of its sidecar share."""
     return os.path.splitext(name)[0]  # noqa: PTH122 - faster than Path; a scan may call it ten thousand times
 
 
 def _sidecars(names: Iterable[str]) -> dict[str, str]:
     """The sidecars among some names, by the stem of their drawing; of x.json and x.JSON the former."""
-    return {_stem(name): name for name in sorted(names) if _is_sidecar(name)}  # capitals come first, and are replaced
+    return {sidecar_stem(name): name for name in sorted(names) if is_sidecar(name)}  # capitals come first, and are replaced
 
 
 def _existing(entries: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:

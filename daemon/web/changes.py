@@ -12,7 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from daemon.files.durable import open_folder, rename_without_replacing
-from daemon.inbox.scanner import SIDECAR_SUFFIX
+from daemon.inbox.scanner import is_sidecar, sidecar_stem
 from daemon.spool import quarantine, review
 from daemon.spool.drawing_states import DrawingState
 from daemon.spool.job_folder import ANNOTATIONS
@@ -85,12 +85,12 @@ def _remove_folder(path: Path, name: str, inbox: int) -> None:
 
 def _sidecars(drawing: DrawingEntry, inbox: int) -> list[str]:
     """The options of a drawing that has left, as the scanner finds them; none if another drawing has the same ones."""
-    if not drawing.is_folder and drawing.file.lower().endswith(SIDECAR_SUFFIX):  # it was one itself
+    if not drawing.is_folder and is_sidecar(drawing.file):  # it was one itself
         return []
-    stem = drawing.file if drawing.is_folder else os.path.splitext(drawing.file)[0]  # noqa: PTH122
-    beside = [name for name in os.listdir(inbox) if stem in {name, os.path.splitext(name)[0]}]  # noqa: PTH122
+    stem = drawing.file if drawing.is_folder else sidecar_stem(drawing.file)
+    beside = [name for name in os.listdir(inbox) if stem in {name, sidecar_stem(name)}]
     files = [name for name in beside if not stat.S_ISDIR(os.lstat(name, dir_fd=inbox).st_mode)]
-    sidecars = [name for name in files if name.lower().endswith(SIDECAR_SUFFIX)]
+    sidecars = list(filter(is_sidecar, files))
     return sidecars if sidecars == beside else []
 
 

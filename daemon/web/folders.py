@@ -16,7 +16,7 @@ from typing import Final
 
 from daemon.files.durable import open_folder
 from daemon.files.filenames import is_ignored, is_plain_name, shown_path
-from daemon.inbox.scanner import SIDECAR_SUFFIX
+from daemon.inbox.scanner import is_sidecar
 from daemon.spool.drawing_states import DrawingState
 from daemon.spool.job_folder import REVIEW
 from daemon.spool.quarantine import ERROR_SUFFIX
@@ -140,13 +140,13 @@ class InboxReader:
             if is_plain_name(name):
                 entry = waiting_drawing(tuple(folder), name, os.lstat(name, dir_fd=opened))
                 # Options whose drawing has left have its id in their name, too.
-                return replace(entry, id=dropped_id(folder, name)) if name.lower().endswith(SIDECAR_SUFFIX) else entry
+                return replace(entry, id=dropped_id(folder, name)) if is_sidecar(name) else entry
         return next((each for (parts, name), each in self._known.items() if shown_path((*parts, name)) == shown), None)
 
     def _names(self, folder: _Folder, now_s: float) -> Iterator[tuple[_Folder, str]]:
         listing = self._tree.listing(folder, now_s)
         for name in listing.files:
-            if not (is_ignored(name) or name.lower().endswith(SIDECAR_SUFFIX)):
+            if not (is_ignored(name) or is_sidecar(name)):
                 yield folder, name
         for name in listing.folders:
             if is_ignored(name):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from daemon.files.durable import open_folder, rename, rename_without_replacing, sync_folder
-from daemon.inbox.scanner import SIDECAR_SUFFIX
+from daemon.inbox.scanner import SIDECAR_SUFFIX, sidecar_stem
 from daemon.options.sidecar import drawing_options
 from daemon.settings import Settings
 from daemon.spool.layout import Layout
@@ -257,7 +257,7 @@ def _stems(inbox: int) -> set[str]:
 
 
 def _stale(names: set[str]) -> Iterator[str]:
-    images = {os.path.splitext(name)[0] for name in names if not name.endswith(SIDECAR_SUFFIX)}  # noqa: PTH122 - as the scanner
+    images = {sidecar_stem(name) for name in names if not name.endswith(SIDECAR_SUFFIX)}
     for name in names:
         stem = name.removesuffix(SIDECAR_SUFFIX)
         if name.startswith(TEMPORARY) or (name != stem and id_in_name(name) and stem not in images and stem not in names):
