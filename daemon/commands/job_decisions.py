@@ -58,7 +58,7 @@ def approve_jobs(layout: Layout, names_or_ids: list[str], *, everything: bool) -
     Raises:
         OptionError: as `retry_jobs`.
     """
-    waiting, wanted = all_drawings_for_review(layout), set(names_or_ids) - {""}
+    waiting, wanted = all_drawings_for_review(layout), _wanted(names_or_ids)
     if not (wanted or everything):
         raise OptionError("no drawing is named", hint=NAMES_HINT)
     unknown = wanted.difference(*map(_names, waiting))
@@ -78,7 +78,7 @@ def discard_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
 
 
 def _select(layout: Layout, selection: Selection) -> list[Chosen]:
-    wanted = set(selection.names_or_ids) - {""}  # of an unset variable; drawings whose report is damaged have the id ""
+    wanted = _wanted(selection.names_or_ids)
     if not (wanted or selection.everything or selection.hooks):
         raise OptionError("no drawing is named", hint=NAMES_HINT)
     known: list[Chosen] = [*quarantine.all_failed_drawings(layout), *all_drawings_for_review(layout)]
@@ -93,6 +93,11 @@ def _select(layout: Layout, selection: Selection) -> list[Chosen]:
         return is_of_all or bool(_names(each) & wanted)
 
     return [each for each in known if is_chosen(each)]
+
+
+def _wanted(names_or_ids: Iterable[str]) -> set[str]:
+    """What a user named; not "", as an unset variable gives it: drawings whose report is damaged have that id."""
+    return set(names_or_ids) - {""}
 
 
 def _names(one: Chosen) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,16 @@ REPORTS = "Reports"
 
 def _one_of(kind: type[StrEnum]) -> str:
     return "|".join(kind)
+
+
+def _background(metavar: str, what: str) -> Any:  # noqa: ANN401 - as typer.Option's
+    return typer.Option(
+        "--background",
+        parser=Background.parse,
+        metavar=metavar,
+        help=f"{what} (default: transparent, or white if the format has no alpha).",
+        rich_help_panel=APPEARANCE,
+    )
 
 
 def _motion_names(incomplete: str) -> list[str]:
@@ -108,25 +118,9 @@ RateOption = Annotated[
         rich_help_panel=APPEARANCE,
     ),
 ]
-BackgroundOption = Annotated[
-    Background | None,
-    typer.Option(
-        "--background",
-        parser=Background.parse,
-        metavar="COLOR|IMAGE",
-        help="Color or image behind the figure (default: transparent, or white if the format has no alpha).",
-        rich_help_panel=APPEARANCE,
-    ),
-]
+BackgroundOption = Annotated[Background | None, _background("COLOR|IMAGE", "Color or image behind the figure")]
 DrawingBackgroundOption = Annotated[
-    Background | None,
-    typer.Option(
-        "--background",
-        parser=Background.parse,
-        metavar="COLOR|IMAGE|paper",
-        help="Color or image behind the figure, or its own sheet of paper (default: transparent, or white if the format has no alpha).",
-        rich_help_panel=APPEARANCE,
-    ),
+    Background | None, _background("COLOR|IMAGE|paper", "Color or image behind the figure, or its own sheet of paper")
 ]
 CameraOption = Annotated[
     CameraChoice | None,
