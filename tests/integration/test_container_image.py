@@ -69,11 +69,11 @@ def has_said(container: Container, event: str) -> bool:
 
 
 def test_the_image_is_small_holds_no_compiler_and_runs_as_nobody_in_particular(containers, record_property):
-    told = json.loads(containers.run("podman", "inspect", IMAGE).stdout)[0]
-    record_property("image_bytes", told["Size"])
-    print(f"image: {told['Size'] / 1e6:.0f} MB")
-    assert told["Size"] < MAX_BYTES
-    config = told["Config"]
+    image = json.loads(containers.run("podman", "inspect", IMAGE).stdout)[0]
+    record_property("image_bytes", image["Size"])
+    print(f"image: {image['Size'] / 1e6:.0f} MB")
+    assert image["Size"] < MAX_BYTES
+    config = image["Config"]
     assert config["User"] == "1000:1000"
     assert set(config["Volumes"]) == {"/var/lib/doodled"}
     assert "graphics" in " ".join(config["Env"])
