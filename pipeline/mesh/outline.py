@@ -9,10 +9,11 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.mesh.depth import depth_inside
 from pipeline.mesh.pieces import MAX_PIECES
-from pipeline.types import Bools, Floats, Ints
+from pipeline.types import Bools, Floats, Ints, Singles
 
 ENLARGED = 2
 """Outlines are traced on the mask enlarged by this factor, so that lines one pixel wide have an inside and gaps of one pixel stay open."""
@@ -95,14 +96,16 @@ def triangulation(loops: list[Floats], inner: Floats, mask: Bools) -> tuple[Floa
     Returns:
         (V, 2) points in use; (F, 3) int32, no triangle of zero area.
     """
-    from scipy.spatial import Delaunay  # slow to import, and an annotation needs no triangles
-
     points = np.concatenate([*loops, inner])
     starts = np.cumsum([0, *(len(loop) for loop in loops)])
     segments = np.concatenate([np.stack([np.arange(a, b), np.roll(np.arange(a, b), -1)], axis=1) for a, b in pairwise(starts)])
+    height, width = mask.shape
+    subdivision, inserted = cv2.Subdiv2D((-1, -1, width + 3, height + 3)), 0
     for _ in range(RECOVERY_ROUNDS):
-        triangles = Delaunay(points).simplices.astype(np.int32)
-        lost = ~_are_edges(segments, triangles, len(points))
+        subdivision.insert(points[inserted:].tolist())
+        inserted = len(points)
+        triangles, corner_of_point = _delaunay_triangles(subdivision, points)
+        lost = ~_are_edges(corner_of_point[segments], triangles, len(points))
         if not lost.any() or len(points) + np.count_nonzero(lost) > 2 * MAX_POINTS:
             break
         middles = points[segments[lost]].mean(axis=1)
@@ -115,6 +118,23 @@ def triangulation(loops: list[Floats], inner: Floats, mask: Bools) -> tuple[Floa
     kept = kept[np.abs(_doubled_areas(corners)) > SMALLEST_DOUBLED_AREA]
     used, compact = np.unique(kept, return_inverse=True)
     return points[used], compact.reshape(-1, 3).astype(np.int32)
+
+
+def _delaunay_triangles(subdivision: cv2.Subdiv2D, points: Floats) -> tuple[Ints, Ints]:
+    """The triangles of a subdivision whose points are `points` (N, 2).
+
+    Returns:
+        (F, 3) int32; (N,) int32, which of the points in the same place is a corner: outlines may touch.
+    """
+    corners = np.asarray(subdivision.getTriangleList(), np.float32).reshape(-1, 2)  # OpenCV gives coordinates
+    places, first, place = np.unique(_place_keys(points.astype(np.float32)), return_index=True, return_inverse=True)
+    triangles = first[np.searchsorted(places, _place_keys(corners))].reshape(-1, 3)
+    return triangles.astype(np.int32), first[place].astype(np.int32)
+
+
+def _place_keys(points: Singles) -> NDArray[np.int64]:
+    """A number (N,) int64 for each point (N, 2), the same for points in the same place."""
+    return np.ascontiguousarray(points + np.float32(0.0)).view(np.int64)[:, 0]  # -0.0 + 0.0 is 0.0
 
 
 def _doubled_areas(corners: Floats) -> Floats:

@@ -37,7 +37,7 @@ SUBJECTS = {
     "daemon/spool/publish.py": [f"{UNIT}/daemon/spool/test_publish.py"],
     "daemon/options/sidecar.py": [f"{UNIT}/daemon/options/test_sidecar.py"],
 }
-HEAVY = ("numpy", "scipy.spatial", "scipy.sparse.linalg", "cv2", "PIL.Image", "OpenGL.GL", "pydantic", "structlog", "av")
+HEAVY = ("numpy", "scipy.sparse.linalg", "cv2", "PIL.Image", "OpenGL.GL", "pydantic", "structlog", "av")
 """Loaded once, before the processes fork."""
 
 OTHER_OPERATORS: dict[type[ast.AST], type[ast.AST]] = {

@@ -61,6 +61,13 @@ def test_every_point_belongs_to_a_triangle_and_no_triangle_is_flat() -> None:
     assert np.abs(signed_areas(points, triangles)).min() > 0
 
 
+def test_outlines_that_share_an_edge_are_not_halved_there() -> None:
+    left = np.array([(1.0, 1.0), (11.0, 1.0), (11.0, 11.0), (1.0, 11.0)])
+    points, triangles = outline.triangulation([left, left + np.array((10.0, 0.0))], np.zeros((0, 2)), np.zeros((12, 22), bool))
+    assert sorted(points.tolist()) == [[x, y] for x in (1.0, 11.0, 21.0) for y in (1.0, 11.0)]
+    assert np.abs(signed_areas(points, triangles)).tolist() == [50.0] * 4
+
+
 def test_subdividing_keeps_the_corners_and_bounds_the_steps() -> None:
     corners = np.array([(0.0, 0.0), (10.0, 0.0), (10.0, 1.0)])
     fine = outline.subdivided(corners, spacing=2.0)
