@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from daemon.web.limits import BodyTooLarge, BodyTooSlow, RateLimit, limited_body
@@ -131,6 +131,8 @@ class Access:
 
         try:
             await self._app(scope, receive, note_and_send)
+        except ClientDisconnect:  # a cancelled upload: there is no client to answer
+            return
         except BodyTooLarge:
             error = ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request is too big", headers={"Connection": "close"})
         except BodyTooSlow:

@@ -258,6 +258,44 @@ def test_keys_alone_move_joints_and_paint(king: Path) -> None:
     assert joints(king)["right_elbow"] == [x, y - 1]
 
 
+def test_undo_waits_for_the_end_of_a_stroke(king: Path) -> None:
+    """A stroke ends on the state that it began on: it would paint the mask of one box into another."""
+    with opened(king) as (_, page):
+        x, y = page.joint("right_elbow")
+        page.drag((x, y), (x + 20, y))
+        moved = page.joint("right_elbow")
+        page.choose("brush")
+        page.browser.value("document.getElementById('stage').focus()")
+        page.press("ArrowLeft", "ArrowLeft", shift=True)
+        page.press(" ")
+        page.press("z", control=True)
+        assert page.joint("right_elbow") == moved
+        page.press("ArrowLeft", shift=True)
+        page.press(" ")
+        page.press("z", "z", control=True)
+        assert page.joint("right_elbow") == (x, y)
+
+
+def test_figure_that_does_not_load_can_be_chosen_again(tmp_path: Path) -> None:
+    photo = tmp_path / "two.png"
+    one = np.asarray(Image.open(MOUSE).convert("RGB"))
+    Image.fromarray(np.concatenate([one, one[:, ::-1]], axis=1)).save(photo)
+    with opened(photo) as (_, page):
+        chromium, chosen = page.browser, "document.getElementById('figure')"
+        choose = f"Object.assign({chosen}, {{ value: '1' }}).dispatchEvent(new Event('change', {{ bubbles: true }}))"
+        chromium.ask("Fetch.enable", patterns=[{"urlPattern": "*/1"}])
+        chromium.value(choose)
+        chromium.answer_paused(503)
+        until(page.message)
+        assert (page.value("number"), chromium.value(f"{chosen}.value")) == (0, "0")
+        chromium.ask("Fetch.disable")
+        chromium.value(choose)
+        until(lambda: page.value("number") == 1, PATIENCE_S)
+        page.rest()
+        assert page.message() == ""
+        chromium.complaints.clear()  # of the answer's status
+
+
 def test_fingers_drag_joints_and_pinch(king: Path) -> None:
     with opened(king, PHONE) as (_, page):
         page.browser.ask("Emulation.setTouchEmulationEnabled", enabled=True)

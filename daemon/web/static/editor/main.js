@@ -60,7 +60,14 @@ class Page {
     this.choose(tool === "box" && !this.drawingSize ? "joints" : tool);
     this.refresh();
     this.#showMotion();
-    if (!this.state) this.say("No figure was found: draw a box around it.");
+    this.say(this.state ? "" : "No figure was found: draw a box around it.");
+  }
+
+  async #selectOrStay(number) {
+    try { await this.select(number); } catch (error) {
+      element("figure").value = this.number; // the list names the figure that is shown, and the other one can be chosen again
+      this.say(error.message, true);
+    }
   }
 
   async #load(number) {
@@ -109,8 +116,8 @@ class Page {
     this.#showMotion();
   }
 
-  #step(way) {
-    if (!this.stage.isBusy && this.figure?.history?.[way]()) {
+  #step(way) { // not during a stroke, which ends on the state that it began on
+    if (!this.stage.isBusy && !this.stage.isDrawing && this.figure?.history?.[way]()) {
       this.say(way === "undo" ? "Undone." : "Redone.");
       this.#changed();
     }
@@ -289,7 +296,7 @@ class Page {
 
   #listen() {
     element("tools").addEventListener("change", ({ target }) => this.choose(target.value));
-    element("figure").addEventListener("change", ({ target }) => this.select(Number(target.value)).catch((error) => this.say(error.message, true)));
+    element("figure").addEventListener("change", ({ target }) => this.#selectOrStay(Number(target.value)));
     element("motion").addEventListener("change", () => this.#showMotion());
     element("size").addEventListener("input", () => { this.#sizeChanged(); this.stage.draw(); });
     element("undo").addEventListener("click", () => this.#step("undo"));
