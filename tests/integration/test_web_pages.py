@@ -131,6 +131,18 @@ def test_refused_upload_is_sent_again(site: str, page: Browser) -> None:
     until(lambda: page.value("document.querySelectorAll('.upload.done').length") == 1)
 
 
+def test_upload_of_a_signed_out_page_is_sent_again(site: str, page: Browser) -> None:
+    page.go(f"{site}/")
+    page.choose_files("#files", PHOTOGRAPH)
+    page.ask("Fetch.enable", patterns=[{"urlPattern": "*/v1/drawings"}])
+    page.click("document.getElementById('send')")
+    page.answer_paused(401)
+    page.ask("Fetch.disable")
+    until(lambda: "Try again" in text(page))
+    page.click("[...document.querySelectorAll('.upload button')].find((button) => button.innerText.startsWith('Try again'))")
+    until(lambda: page.value("document.querySelectorAll('.upload.done').length") == 1)
+
+
 def test_stream_comes_back_after_an_error(site: str, spool: WebSpool, page: Browser) -> None:
     """A browser does not open a stream again that was answered with an error."""
     page.ask("Fetch.enable", patterns=[{"urlPattern": "*/v1/events"}])

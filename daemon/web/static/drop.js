@@ -133,7 +133,7 @@ const transmit = async (upload, wanted) => {
       bar.remove();
       const why = answer.errors?.join("; ") || answer.detail || (status ? `the server answered ${status}` : "the server can't be reached");
       say(upload, answer.hint ? `${why}: ${answer.hint}` : why, "failed");
-      const canChange = isPassing || status >= 500 || answer.errors?.length; // the server, or the options; a file stays what it is
+      const canChange = isPassing || status === 401 || status >= 500 || answer.errors?.length; // not the file: it stays what it is
       upload.actions.replaceChildren(...(canChange ? [repetition(upload)] : []), removal(upload));
       announce(`${upload.file.name}: ${why}`);
       return;

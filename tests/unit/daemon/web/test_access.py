@@ -110,6 +110,15 @@ def test_token_is_needed_once_there_is_one(client: TestClient, token: str, path:
     assert client.get(path, headers={"Authorization": "Bearer "}).status_code == 401
 
 
+@pytest.mark.parametrize("headers", [{"Origin": NAME}, {"Sec-Fetch-Site": "same-origin"}, {"Cookie": f"{COOKIE}=old", "Origin": NAME}])
+def test_page_whose_session_has_ended_hears_of_no_token(client: TestClient, token: str, headers: dict[str, str]) -> None:
+    del token
+    answer = client.post("/v1/drawings", files={"file": ("a.png", PNG)}, headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (401, "you are signed out")
+    program = client.post("/v1/drawings", files={"file": ("a.png", PNG)}, headers={**headers, "Authorization": "Bearer old"})
+    assert (program.status_code, program.json()["detail"]) == (401, "a token is needed")
+
+
 def test_open_paths_say_nothing_about_drawings(spool: WebSpool, token: str) -> None:
     del token
     spool.publish("secret.png")
