@@ -131,6 +131,23 @@ def test_refused_upload_is_sent_again(site: str, page: Browser) -> None:
     until(lambda: page.value("document.querySelectorAll('.upload.done').length") == 1)
 
 
+def test_file_that_has_gone_and_folder_are_not_sent_again_and_again(site: str, page: Browser, tmp_path: Path) -> None:
+    page.go(f"{site}/")
+    (tmp_path / "gone.jpg").write_bytes(PHOTOGRAPH.read_bytes())
+    page.choose_files("#files", tmp_path / "gone.jpg")
+    until(lambda: "gone.jpg" in text(page))
+    (tmp_path / "gone.jpg").unlink()
+    (tmp_path / "scans").mkdir()
+    x, y = page.middle("document.getElementById('zone')")
+    for kind in ("dragEnter", "dragOver", "drop"):
+        dropped = {"items": [], "files": [str(tmp_path / "scans")], "dragOperationsMask": 1}
+        page.ask("Input.dispatchDragEvent", type=kind, x=x, y=y, data=dropped)
+    until(lambda: "scans" in text(page))
+    page.click("document.getElementById('send')")
+    until(lambda: text(page).count("it can't be read") == 2)
+    assert "trying again" not in text(page)
+
+
 def test_upload_of_a_signed_out_page_is_sent_again(site: str, page: Browser) -> None:
     page.go(f"{site}/")
     page.choose_files("#files", PHOTOGRAPH)
