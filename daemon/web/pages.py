@@ -110,6 +110,7 @@ async def drawing_page(drawing_id: str, request: Request, site: SiteOf) -> Respo
             "position": snapshot.positions.get(drawing.id),
             "files_url": f"v1/jobs/{drawing.id}/",
             "can_repeat": can_repeat,
+            "options": await run_in_threadpool(changes.figure_options, site, drawing) if can_repeat else {},
             "is_document": is_document,
             "motions": _motions_in_order(site),
             "signature": _signature(site, drawing) if drawing.state is DrawingState.DONE else "",

@@ -91,6 +91,22 @@ def test_drops_photograph_and_sees_it_done(site: str, page: Browser, screen: str
     assert [each for each in page.complaints if '"EventSource"' not in each] == []  # a stream ends when its page is left
 
 
+def test_more_motions_have_the_options_of_the_first(site: str, page: Browser) -> None:
+    page.go(f"{site}/")
+    page.choose_files("#files", PHOTOGRAPH)
+    page.value("for (const each of document.querySelectorAll('[name=formats]')) each.checked = each.value === 'apng'")
+    page.value("document.querySelector('[name=backdrop][value=white]').checked = true")
+    page.value("document.getElementById('send').click()")
+    until(lambda: page.value("document.querySelectorAll('.upload.done').length") == 1)
+    first = str(page.value("document.querySelector('.upload a').href"))
+    page.go(first)
+    page.value("document.querySelector('#again [value=dab]').click()")
+    page.value("document.getElementById('again').requestSubmit()")
+    until(lambda: page.value(f"location.href !== '{first}' && document.querySelector('.stage img')?.naturalWidth") == 96)
+    assert "APNG" in text(page)
+    assert "GIF" not in text(page)
+
+
 def test_pages_of_a_document_are_shown(site: str, page: Browser, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
         archive.write(PHOTOGRAPH, "anna.jpg")

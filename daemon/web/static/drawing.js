@@ -40,7 +40,7 @@ again?.addEventListener("submit", async (event) => {
   const button = again.querySelector("[type=submit]");
   button.disabled = true;
   const answer = await fetch(`${base}v1/jobs/${id}/again`, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ motions }),
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ...JSON.parse(again.dataset.options), motions }),
   }).catch(() => null);
   const said = await answer?.json().catch(() => null);
   if (answer?.ok) { location.assign(`${base}drawings/${said[0].id}`); return; }
