@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from browser import Browser, browser
 from served_web import ROOT, served_web
-from waiting import until
+from waiting import PATIENCE_S, until
 from web_spool import WebSpool
 
 from daemon.spool.previews import VIEWERS
@@ -184,6 +185,21 @@ def test_stream_comes_back_after_an_error(site: str, spool: WebSpool, page: Brow
     page.ask("Fetch.disable")
     spool.fail("fourth.png")
     until(lambda: "fourth.png" in text(page))
+
+
+def test_hidden_tab_has_no_stream(site: str, page: Browser) -> None:
+    """A browser has six connections to a site: with a stream in each of six tabs, it could open no other page of it."""
+
+    def has_streams(count: int) -> Callable[[], bool]:
+        return lambda: f"doodled_web_event_streams {count}.0" in requests.get(f"{site}/metrics", timeout=PATIENCE_S).text
+
+    until(has_streams(0))
+    page.go(f"{site}/watch")
+    until(has_streams(1))
+    for is_hidden, count in ((True, 0), (False, 1)):
+        page.value(f"Object.defineProperty(document, 'hidden', {{ value: {str(is_hidden).lower()}, configurable: true }})")
+        page.value("document.dispatchEvent(new Event('visibilitychange'))")
+        until(has_streams(count))
 
 
 def test_finds_a_motion(site: str, page: Browser) -> None:
