@@ -276,6 +276,17 @@ def test_undo_waits_for_the_end_of_a_stroke(king: Path) -> None:
         assert page.joint("right_elbow") == (x, y)
 
 
+def test_figures_that_were_found_right_are_saved(tmp_path: Path) -> None:
+    photo = tmp_path / "two.png"
+    one = np.asarray(Image.open(MOUSE).convert("RGB"))
+    Image.fromarray(np.concatenate([one, one[:, ::-1]], axis=1)).save(photo)
+    with opened(photo) as (_, page):
+        assert not (tmp_path / "two").exists()
+        assert page.accept() == "Saved."
+        assert page.browser.value("document.getElementById('accept').disabled")
+    assert [read_character(tmp_path / "two" / name).repairs for name in ("figure_1", "figure_2")] == [(), ()]
+
+
 def test_figure_that_does_not_load_can_be_chosen_again(tmp_path: Path) -> None:
     photo = tmp_path / "two.png"
     one = np.asarray(Image.open(MOUSE).convert("RGB"))

@@ -38,8 +38,8 @@ class Page {
 
   async open() {
     try {
-      const { figures, motions, notes } = await getJson(at("figures"));
-      this.notes = notes;
+      const { figures, motions, notes, is_saved: isSaved } = await getJson(at("figures"));
+      Object.assign(this, { notes, isSaved });
       element("motion").replaceChildren(...motions.map((name) => new Option(readable(name), name)));
       this.figures = figures.map((name) => ({ name, history: null, base: null }));
       element("figures").hidden = figures.length < 2;
@@ -261,7 +261,7 @@ class Page {
 
   get hasChanges() { return this.figures.some(({ base, history }) => history?.state && history.state !== base && !isEmpty(editOf(base, history.state))); }
 
-  #canAccept() { return !this.stage.isBusy && Boolean(this.state) && (purpose === "animate" || this.hasChanges); }
+  #canAccept() { return !this.stage.isBusy && Boolean(this.state) && (purpose === "animate" || !this.isSaved || this.hasChanges); }
 
   async accept() {
     if (!this.#canAccept() || this.isSaving) return;
@@ -270,6 +270,7 @@ class Page {
     const sent = this.#edits(), edits = Object.keys(sent).length ? sent : { [this.number]: editOf(this.figure.base, this.state) };
     try {
       const { message, notes, link } = await postJson(at("accept"), { edits });
+      this.isSaved = true;
       this.#accepted(Object.keys(edits).map(Number));
       this.say(message);
       this.#listNotes(notes);
