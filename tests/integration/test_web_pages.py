@@ -343,6 +343,20 @@ def test_running_drawing_is_seen_moving(page: Browser, tmp_path: Path) -> None:
         assert not page.value("document.querySelector('.preview')")
 
 
+def test_running_drawing_has_nothing_to_cancel(page: Browser, tmp_path: Path) -> None:
+    spool = WebSpool(tmp_path / "spool")
+    name = "garlic-w0123456789abcdef.png"
+    waiting = spool.drop(name)
+    cancel = "document.querySelector('form[action$=remove]')"
+    with served_web(spool.layout.root) as url:
+        page.go(f"{url}/drawings/w0123456789abcdef")
+        assert page.value(f"{cancel}.checkVisibility()")
+        waiting.unlink()
+        job = spool.claim(name)
+        until_running(spool, job, lambda: not page.value(f"{cancel}.checkVisibility()"))
+        assert "In progress" in text(page)
+
+
 def test_dropped_drawing_is_seen_moving_where_it_was_dropped(page: Browser, tmp_path: Path) -> None:
     spool = WebSpool(tmp_path / "spool")
     spool.report()

@@ -17,6 +17,8 @@ if (state in words) {
     if (job.why) parts.push(job.why);
     if (job.expected_s) parts.push(`about ${Math.max(1, Math.round(job.expected_s))} s`);
     text.textContent = parts.join(", ");
+    const cancel = card.querySelector("form");
+    if (cancel) cancel.hidden = job.state !== "waiting";
     if (job.preview && !card.querySelector(".preview")) {
       card.prepend(movingImage(base + job.preview, base + job.preview_still, ""));
       dress(card);
