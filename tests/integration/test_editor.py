@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import yaml
 from browser import browser
+from editor_figures import write_person
 from editor_page import PAGE, PATIENCE_S, EditorPage
 from PIL import Image
 from spool_oracle import ROOT
@@ -175,6 +176,21 @@ def test_cuts_an_arm_from_the_body(king: Path, size: tuple[int, int]) -> None:
         page.click(join)
         page.rest()
         assert not page.value(f"state.labels.includes({int(LayerLabel.LEFT_ARM)})")
+
+
+def test_shown_layers_are_those_of_the_present_joints(tmp_path: Path) -> None:
+    write_person(tmp_path / "person")
+    moves = {"left_elbow": (6, 0), "left_shoulder": (0, 60)}
+    layers: list[list[int]] = []
+    with opened(tmp_path / "person") as (_, page):
+        for name, (right, down) in moves.items():
+            page.choose("joints")
+            x, y = page.joint(name)
+            page.drag((x, y), (x + right, y + down))
+            page.choose("cut")
+            until(lambda: page.value("shownLabels !== null"), PATIENCE_S)
+            layers.append([page.value(f"shownLabels.filter((label) => label === {label}).length") for label in LayerLabel])
+    assert layers[0] != layers[1]
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])

@@ -104,7 +104,7 @@ class Page {
   // --- changes -------------------------------------------------------------------------------------------------------
 
   push(state) {
-    this.figure.history.push(state);
+    this.figure.history.push({ ...state, derived: null }); // from other joints or another mask
     this.say("");
     this.#changed();
   }
