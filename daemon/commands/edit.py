@@ -102,7 +102,7 @@ def _prepare_drawing(
         names = [name] if len(found) == 1 else [each.name for each in found]
         sources = tuple(FigureSource(each, each / DRAWING_NAME, label) for each, label in zip(found, names, strict=True))
     targets = (output,) if len(sources) == 1 else tuple(output / each.name for each in found)
-    return EditableDrawing(printable(request.target.name), sources, motion, Purpose.SAVE, tuple(notes)), targets
+    return EditableDrawing(printable(request.target.name), sources, motion, Purpose.SAVE, tuple(notes), is_saved=False), targets
 
 
 @contextmanager

@@ -108,13 +108,21 @@ def report_of(logs: Sequence[Path], folder: Path, *, since: datetime | None = No
     Args:
         folder: for DuckDB's temporary files.
         since: earlier records are skipped.
+    Raises:
+        OptionError: a file ends within its gzip data, or has a line that is too long to be of the daemon.
     """
     import duckdb
 
     settings: dict[str, Any] = {"memory_limit": f"{MEMORY_MB}MB", "temp_directory": str(folder), "preserve_insertion_order": False}
     with duckdb.connect(":memory:", config=settings) as con:
         columns = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in _COLUMNS.items()) + "}"
-        con.execute(_LOAD.format(columns=columns, schema=SCHEMA), [[str(log) for log in logs]])
+        try:
+            con.execute(_LOAD.format(columns=columns, schema=SCHEMA), [[str(log) for log in logs]])
+        except duckdb.Error as error:
+            reason = str(error).partition("\n")[0]
+            for log in logs:
+                reason = reason.replace(str(log), str(log.resolve()))  # users know no links of ours
+            raise OptionError(f"the log can't be read: {reason}", hint="leave this file out, or mend it") from error
         begin = f"TIMESTAMP '{since.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'" if since is not None else "TIMESTAMP '-infinity'"
         con.execute(_SPLIT.format(schema=SCHEMA, since=begin, longest_ms=LONGEST_MS))
         return _Queries(con).report(len(logs))

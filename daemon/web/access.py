@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from daemon.web.limits import BodyTooLarge, BodyTooSlow, RateLimit, limited_body
@@ -34,6 +34,9 @@ COOKIE: Final = "doodled"
 _log = logging.getLogger("doodled.web")
 OPEN_PATHS: Final = ("/healthz", "/readyz", "/sign-in", "/static/", "/share/")
 """For everyone: what these say is no secret, or proves itself (/share/)."""
+
+_FROM_PAGES: Final = frozenset({"sec-fetch-site", "origin", "cookie"})
+"""Headers that pages in browsers send, and other programs do not."""
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES: Final = 1 << 20
@@ -131,6 +134,8 @@ class Access:
 
         try:
             await self._app(scope, receive, note_and_send)
+        except ClientDisconnect:  # a cancelled upload: there is no client to answer
+            return
         except BodyTooLarge:
             error = ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request is too big", headers={"Connection": "close"})
         except BodyTooSlow:
@@ -195,12 +200,10 @@ class Access:
             if request.method == "GET" and "text/html" in request.headers.get("accept", "") and not path.startswith("/v1/"):
                 target = f"{self._rules.root_path}/sign-in?next={quote(path.lstrip('/'), safe='')}"
                 return RedirectResponse(target, HTTPStatus.SEE_OTHER)
-        raise ProblemError(
-            HTTPStatus.UNAUTHORIZED,
-            "a token is needed",
-            hint="send `Authorization: Bearer TOKEN`; the operator makes one with `doodled web token`",
-            headers={"WWW-Authenticate": 'Bearer realm="doodled"'},
-        )
+        what, hint = "a token is needed", "send `Authorization: Bearer TOKEN`; the operator makes one with `doodled web token`"
+        if scheme.lower() != "bearer" and not _FROM_PAGES.isdisjoint(request.headers.keys()):
+            what, hint = "you are signed out", "sign in on another page of this site, then try again"
+        raise ProblemError(HTTPStatus.UNAUTHORIZED, what, hint=hint, headers={"WWW-Authenticate": 'Bearer realm="doodled"'})
 
     def _check_rate(self, request: Request, path: str) -> None:
         if request.method in SAFE_METHODS:

@@ -10,17 +10,19 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from daemon.files.durable import open_folder, rename_without_replacing
 from daemon.inbox.scanner import is_sidecar, sidecar_stem
 from daemon.spool import quarantine, review
 from daemon.spool.drawing_states import DrawingState
-from daemon.spool.job_folder import ANNOTATIONS
+from daemon.spool.job_folder import ANNOTATIONS, MANIFEST
 from daemon.spool.quarantine import FailedDrawing
 from daemon.spool.returns import ReturnableT
 from daemon.spool.review import DrawingForReview
 from daemon.spool.thumbnails import remove_thumbnail
-from daemon.web.drawings import DrawingEntry
+from daemon.web.drawings import DrawingEntry, read_object
+from daemon.web.editor.spool_figures import OPTION_KEYS
 from daemon.web.folders import is_regular, waiting_drawing
 from daemon.web.intake import TEMPORARY
 from daemon.web.problems import ProblemError
@@ -160,6 +162,12 @@ def character_folders(site: Site, drawing: DrawingEntry) -> list[Path]:
     annotations = site.layout.done / drawing.job / ANNOTATIONS
     folders = [annotations, *(annotations / figure_folder(number) for number in range(1, max(1, drawing.figures) + 1))]
     return [folder for folder in folders if is_regular(folder / CONFIG_NAME)]
+
+
+def figure_options(site: Site, drawing: DrawingEntry) -> dict[str, Any]:
+    """The options of a finished drawing that apply to its figures, but for the motions; {} after the retention time."""
+    options = read_object(site.layout.done / drawing.job / MANIFEST).get("options")
+    return {key: options[key] for key in OPTION_KEYS if key != "motions" and key in options} if isinstance(options, dict) else {}
 
 
 def animate_again(site: Site, drawing: DrawingEntry, options: bytes) -> list[DrawingEntry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Final
@@ -14,6 +15,7 @@ from daemon.options.values import JobOptions
 from daemon.spool.drawing_states import DrawingState
 from daemon.web import changes
 from daemon.web.api import cursor, find_drawing, older_than, time_in_cursor
+from daemon.web.drawings import DrawingEntry
 from daemon.web.editor.spool_figures import is_document_file
 from daemon.web.index import Snapshot
 from daemon.web.intake import LIMITS
@@ -33,6 +35,7 @@ SIZES: Final = ("300x300", "500x500", "800x800", "1080x1080")
 _ACTIONS: Final = {"retry": changes.retry, "approve": changes.approve}
 POPULAR: Final = ("wave", "dance", "jump", "dab", "walk", "cheer")
 
+_log = logging.getLogger("doodled.web")
 router = APIRouter(include_in_schema=False)
 
 
@@ -107,9 +110,10 @@ async def drawing_page(drawing_id: str, request: Request, site: SiteOf) -> Respo
             "position": snapshot.positions.get(drawing.id),
             "files_url": f"v1/jobs/{drawing.id}/",
             "can_repeat": can_repeat,
+            "options": await run_in_threadpool(changes.figure_options, site, drawing) if can_repeat else {},
             "is_document": is_document,
             "motions": _motions_in_order(site),
-            "signature": site.signature(drawing.id) if drawing.state is DrawingState.DONE else "",
+            "signature": _signature(site, drawing) if drawing.state is DrawingState.DONE else "",
         },
     )
 
@@ -140,6 +144,15 @@ async def show_motion_preview(name: str, site: SiteOf) -> Response:
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _signature(site: Site, drawing: DrawingEntry) -> str:
+    """What the drawing's share link proves itself with; "" if its key can't be read or made: the page is shown without the link."""
+    try:
+        return site.signature(drawing.id)
+    except OSError as error:
+        _log.warning("no link for others: the key of share links can't be used: %s", error.strerror or error)
+        return ""
 
 
 def _queue(site: Site, snapshot: Snapshot) -> dict[str, object]:

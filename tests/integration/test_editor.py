@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import yaml
 from browser import browser
+from editor_figures import write_person
 from editor_page import PAGE, PATIENCE_S, EditorPage
 from PIL import Image
 from spool_oracle import ROOT
@@ -177,6 +178,21 @@ def test_cuts_an_arm_from_the_body(king: Path, size: tuple[int, int]) -> None:
         assert not page.value(f"state.labels.includes({int(LayerLabel.LEFT_ARM)})")
 
 
+def test_shown_layers_are_those_of_the_present_joints(tmp_path: Path) -> None:
+    write_person(tmp_path / "person")
+    moves = {"left_elbow": (6, 0), "left_shoulder": (0, 60)}
+    layers: list[list[int]] = []
+    with opened(tmp_path / "person") as (_, page):
+        for name, (right, down) in moves.items():
+            page.choose("joints")
+            x, y = page.joint(name)
+            page.drag((x, y), (x + right, y + down))
+            page.choose("cut")
+            until(lambda: page.value("shownLabels !== null"), PATIENCE_S)
+            layers.append([page.value(f"shownLabels.filter((label) => label === {label}).length") for label in LayerLabel])
+    assert layers[0] != layers[1]
+
+
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
 def test_finds_the_figure_of_a_photograph_and_in_another_box(tmp_path: Path, size: tuple[int, int]) -> None:
     shutil.copy(MOUSE, tmp_path / "mouse.jpg")
@@ -256,6 +272,55 @@ def test_keys_alone_move_joints_and_paint(king: Path) -> None:
         page.press("s", control=True)
         until(lambda: page.message() == "Saved.", PATIENCE_S)
     assert joints(king)["right_elbow"] == [x, y - 1]
+
+
+def test_undo_waits_for_the_end_of_a_stroke(king: Path) -> None:
+    """A stroke ends on the state that it began on: it would paint the mask of one box into another."""
+    with opened(king) as (_, page):
+        x, y = page.joint("right_elbow")
+        page.drag((x, y), (x + 20, y))
+        moved = page.joint("right_elbow")
+        page.choose("brush")
+        page.browser.value("document.getElementById('stage').focus()")
+        page.press("ArrowLeft", "ArrowLeft", shift=True)
+        page.press(" ")
+        page.press("z", control=True)
+        assert page.joint("right_elbow") == moved
+        page.press("ArrowLeft", shift=True)
+        page.press(" ")
+        page.press("z", "z", control=True)
+        assert page.joint("right_elbow") == (x, y)
+
+
+def test_figures_that_were_found_right_are_saved(tmp_path: Path) -> None:
+    photo = tmp_path / "two.png"
+    one = np.asarray(Image.open(MOUSE).convert("RGB"))
+    Image.fromarray(np.concatenate([one, one[:, ::-1]], axis=1)).save(photo)
+    with opened(photo) as (_, page):
+        assert not (tmp_path / "two").exists()
+        assert page.accept() == "Saved."
+        assert page.browser.value("document.getElementById('accept').disabled")
+    assert [read_character(tmp_path / "two" / name).repairs for name in ("figure_1", "figure_2")] == [(), ()]
+
+
+def test_figure_that_does_not_load_can_be_chosen_again(tmp_path: Path) -> None:
+    photo = tmp_path / "two.png"
+    one = np.asarray(Image.open(MOUSE).convert("RGB"))
+    Image.fromarray(np.concatenate([one, one[:, ::-1]], axis=1)).save(photo)
+    with opened(photo) as (_, page):
+        chromium, chosen = page.browser, "document.getElementById('figure')"
+        choose = f"Object.assign({chosen}, {{ value: '1' }}).dispatchEvent(new Event('change', {{ bubbles: true }}))"
+        chromium.ask("Fetch.enable", patterns=[{"urlPattern": "*/1"}])
+        chromium.value(choose)
+        chromium.answer_paused(503)
+        until(page.message)
+        assert (page.value("number"), chromium.value(f"{chosen}.value")) == (0, "0")
+        chromium.ask("Fetch.disable")
+        chromium.value(choose)
+        until(lambda: page.value("number") == 1, PATIENCE_S)
+        page.rest()
+        assert page.message() == ""
+        chromium.complaints.clear()  # of the answer's status
 
 
 def test_fingers_drag_joints_and_pinch(king: Path) -> None:

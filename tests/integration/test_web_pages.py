@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from browser import Browser, browser
 from served_web import ROOT, served_web
-from waiting import until
+from waiting import PATIENCE_S, until
 from web_spool import WebSpool
 
 from daemon.spool.previews import VIEWERS
@@ -91,6 +92,22 @@ def test_drops_photograph_and_sees_it_done(site: str, page: Browser, screen: str
     assert [each for each in page.complaints if '"EventSource"' not in each] == []  # a stream ends when its page is left
 
 
+def test_more_motions_have_the_options_of_the_first(site: str, page: Browser) -> None:
+    page.go(f"{site}/")
+    page.choose_files("#files", PHOTOGRAPH)
+    page.value("for (const each of document.querySelectorAll('[name=formats]')) each.checked = each.value === 'apng'")
+    page.value("document.querySelector('[name=backdrop][value=white]').checked = true")
+    page.value("document.getElementById('send').click()")
+    until(lambda: page.value("document.querySelectorAll('.upload.done').length") == 1)
+    first = str(page.value("document.querySelector('.upload a').href"))
+    page.go(first)
+    page.value("document.querySelector('#again [value=dab]').click()")
+    page.value("document.getElementById('again').requestSubmit()")
+    until(lambda: page.value(f"location.href !== '{first}' && document.querySelector('.stage img')?.naturalWidth") == 96)
+    assert "APNG" in text(page)
+    assert "GIF" not in text(page)
+
+
 def test_pages_of_a_document_are_shown(site: str, page: Browser, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
         archive.write(PHOTOGRAPH, "anna.jpg")
@@ -131,6 +148,35 @@ def test_refused_upload_is_sent_again(site: str, page: Browser) -> None:
     until(lambda: page.value("document.querySelectorAll('.upload.done').length") == 1)
 
 
+def test_file_that_has_gone_and_folder_are_not_sent_again_and_again(site: str, page: Browser, tmp_path: Path) -> None:
+    page.go(f"{site}/")
+    (tmp_path / "gone.jpg").write_bytes(PHOTOGRAPH.read_bytes())
+    page.choose_files("#files", tmp_path / "gone.jpg")
+    until(lambda: "gone.jpg" in text(page))
+    (tmp_path / "gone.jpg").unlink()
+    (tmp_path / "scans").mkdir()
+    x, y = page.middle("document.getElementById('zone')")
+    for kind in ("dragEnter", "dragOver", "drop"):
+        dropped = {"items": [], "files": [str(tmp_path / "scans")], "dragOperationsMask": 1}
+        page.ask("Input.dispatchDragEvent", type=kind, x=x, y=y, data=dropped)
+    until(lambda: "scans" in text(page))
+    page.click("document.getElementById('send')")
+    until(lambda: text(page).count("it can't be read") == 2)
+    assert "trying again" not in text(page)
+
+
+def test_upload_of_a_signed_out_page_is_sent_again(site: str, page: Browser) -> None:
+    page.go(f"{site}/")
+    page.choose_files("#files", PHOTOGRAPH)
+    page.ask("Fetch.enable", patterns=[{"urlPattern": "*/v1/drawings"}])
+    page.click("document.getElementById('send')")
+    page.answer_paused(401)
+    page.ask("Fetch.disable")
+    until(lambda: "Try again" in text(page))
+    page.click("[...document.querySelectorAll('.upload button')].find((button) => button.innerText.startsWith('Try again'))")
+    until(lambda: page.value("document.querySelectorAll('.upload.done').length") == 1)
+
+
 def test_stream_comes_back_after_an_error(site: str, spool: WebSpool, page: Browser) -> None:
     """A browser does not open a stream again that was answered with an error."""
     page.ask("Fetch.enable", patterns=[{"urlPattern": "*/v1/events"}])
@@ -139,6 +185,21 @@ def test_stream_comes_back_after_an_error(site: str, spool: WebSpool, page: Brow
     page.ask("Fetch.disable")
     spool.fail("fourth.png")
     until(lambda: "fourth.png" in text(page))
+
+
+def test_hidden_tab_has_no_stream(site: str, page: Browser) -> None:
+    """A browser has six connections to a site: with a stream in each of six tabs, it could open no other page of it."""
+
+    def has_streams(count: int) -> Callable[[], bool]:
+        return lambda: f"doodled_web_event_streams {count}.0" in requests.get(f"{site}/metrics", timeout=PATIENCE_S).text
+
+    until(has_streams(0))
+    page.go(f"{site}/watch")
+    until(has_streams(1))
+    for is_hidden, count in ((True, 0), (False, 1)):
+        page.value(f"Object.defineProperty(document, 'hidden', {{ value: {str(is_hidden).lower()}, configurable: true }})")
+        page.value("document.dispatchEvent(new Event('visibilitychange'))")
+        until(has_streams(count))
 
 
 def test_finds_a_motion(site: str, page: Browser) -> None:
@@ -280,6 +341,20 @@ def test_running_drawing_is_seen_moving(page: Browser, tmp_path: Path) -> None:
         spool.publish("garlic-w0123456789abcdef.png", job_id=job)
         until(lambda: page.value("document.querySelectorAll('.row.done').length") == 1)
         assert not page.value("document.querySelector('.preview')")
+
+
+def test_running_drawing_has_nothing_to_cancel(page: Browser, tmp_path: Path) -> None:
+    spool = WebSpool(tmp_path / "spool")
+    name = "garlic-w0123456789abcdef.png"
+    waiting = spool.drop(name)
+    cancel = "document.querySelector('form[action$=remove]')"
+    with served_web(spool.layout.root) as url:
+        page.go(f"{url}/drawings/w0123456789abcdef")
+        assert page.value(f"{cancel}.checkVisibility()")
+        waiting.unlink()
+        job = spool.claim(name)
+        until_running(spool, job, lambda: not page.value(f"{cancel}.checkVisibility()"))
+        assert "In progress" in text(page)
 
 
 def test_dropped_drawing_is_seen_moving_where_it_was_dropped(page: Browser, tmp_path: Path) -> None:

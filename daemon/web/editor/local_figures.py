@@ -35,16 +35,24 @@ class LocalFigures:
         return self._drawing
 
     async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> EditOutcome:
-        """Save each figure that was changed."""
+        """Save each figure that was changed, and those of a photograph that were found right."""
         notes: list[str] = []
-        for number, edit in edits.items():
+        for number, edit in sorted({**dict.fromkeys(self._unsaved(), Edit()), **edits}.items()):
             source, target = self.drawing(key).sources[number], self._targets[number]
             if target.exists() and (target / CONFIG_NAME).exists():  # saved before, perhaps by this page
                 source = _source_of(target, source.name)
             notes += await process.call("save", source, edit, target)
             self._replace(number, _source_of(target, source.name))
             self._on_save(target)
+        self._drawing = replace(self._drawing, is_saved=True)
         return EditOutcome("Saved.", tuple(dict.fromkeys(notes)))
+
+    def _unsaved(self) -> list[int]:
+        """The figures that were found in a photograph and have no folder of the user's own."""
+        if self._drawing.is_saved:
+            return []
+        pairs = zip(self._drawing.sources, self._targets, strict=True)
+        return [number for number, (source, target) in enumerate(pairs) if source.folder is not None and not target.exists()]
 
     def _replace(self, number: int, source: FigureSource) -> None:
         sources = list(self._drawing.sources)

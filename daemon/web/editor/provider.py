@@ -32,6 +32,7 @@ class EditableDrawing:
         sources: its figures, at least one; a drawing without a figure has one source without a folder.
         motion: the motion that is shown first.
         notes: what the user should know, a sentence each.
+        is_saved: False for figures that were found in a photograph, and not saved yet.
     """
 
     title: str
@@ -39,6 +40,7 @@ class EditableDrawing:
     motion: str
     purpose: Purpose
     notes: tuple[str, ...] = ()
+    is_saved: bool = True
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ class _Handlers:
         drawing = await self._drawing(key)
         names = [source.name for source in drawing.sources]
         motions = await self._process.call("motions", drawing.motion)
-        return _json({"figures": names, "motions": motions, "notes": list(drawing.notes)})
+        return _json({"figures": names, "motions": motions, "notes": list(drawing.notes), "is_saved": drawing.is_saved})
 
     async def figure(self, key: str, number: int) -> Response:
         return _json(await self._process.call("describe", await self._source(key, number)))

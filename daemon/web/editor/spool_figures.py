@@ -39,7 +39,7 @@ MAX_FIGURES: Final = 100
 MAX_ORIGINAL_BYTES: Final = 128 << 20
 LONGEST_SUFFIX: Final = 6
 HEAD_BYTES: Final = 128
-OPTION_KEYS: Final = ("motions", "formats", "size", "fps", "background", "layers")
+OPTION_KEYS: Final = ("motions", "formats", "size", "fps", "background", "layers", "whiten")
 """Options of a manifest that apply to a single figure."""
 
 

@@ -40,7 +40,7 @@ from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, DRAWING_NAME, 
 from pipeline.files.picture_files import FAST_PNG
 from pipeline.motion.library import MotionLibrary, matching_name
 from pipeline.ports import Predictor
-from pipeline.types import Drawing
+from pipeline.types import Character, Drawing
 
 KEPT = 8
 """So many figures, drawings and copies of folders are kept."""
@@ -100,7 +100,7 @@ class EditorTasks:
         if motion != first and motion not in self._motions().names():
             raise OptionError("expected one of the motions that the page offers")
         figure = self._edit_figure(source, edit)
-        character = figure.character((source.folder or Path(source.name)) / CONFIG_NAME)
+        character = _character(source, figure)
         request = RenderRequest(Path(source.name), motion=motion, retarget=self._settings.retarget)
         return render_preview(character, request, self._settings.environ, self._motions(), self._gl())
 
@@ -142,15 +142,21 @@ class EditorTasks:
         return list(create_figure(folder, self._edit_figure(source, edit), self._drawing(source)))
 
     def folder_files(self, source: FigureSource, edit: Edit) -> dict[str, bytes]:
-        """The files of a character folder with an edit, to be animated again."""
+        """The files of a character folder with an edit, to be animated again.
+
+        Raises:
+            CharacterError: it can't be animated, as with an empty mask: it stays where it is.
+        """
+        edited = self._edit_figure(source, edit)
+        _character(source, edited)
         with tempfile.TemporaryDirectory(prefix="doodled-edit-") as parent:
             folder = Path(parent) / "figure"
             if source.folder is None:
-                create_figure(folder, self._edit_figure(source, edit), self._drawing(source))
+                create_figure(folder, edited, self._drawing(source))
             else:
                 copied = self._copy_untrusted(source).folder
                 shutil.copytree(copied or source.folder, folder)
-                save_figure(folder, self._figure(source), self._edit_figure(source, edit), edit)
+                save_figure(folder, self._figure(source), edited, edit)
             return {name: (folder / name).read_bytes() for name in _COPIED if (folder / name).exists()}
 
     def annotate(self, drawing_path: Path, folder: Path) -> tuple[list[Path], list[str]]:
@@ -258,6 +264,11 @@ class EditorTasks:
         if self._renderer is None:
             self._renderer = self._stack.enter_context(GLRenderer.open(self._context(), self._settings.environ))
         return self._renderer
+
+
+def _character(source: FigureSource, figure: EditableFigure) -> Character:
+    """The character of a figure. Raises CharacterError if it can't be animated."""
+    return figure.character((source.folder or Path(source.name)) / CONFIG_NAME)
 
 
 def _figure_fields(figure: EditableFigure) -> dict[str, Any]:

@@ -17,6 +17,8 @@ if (state in words) {
     if (job.why) parts.push(job.why);
     if (job.expected_s) parts.push(`about ${Math.max(1, Math.round(job.expected_s))} s`);
     text.textContent = parts.join(", ");
+    const cancel = card.querySelector("form");
+    if (cancel) cancel.hidden = job.state !== "waiting";
     if (job.preview && !card.querySelector(".preview")) {
       card.prepend(movingImage(base + job.preview, base + job.preview_still, ""));
       dress(card);
@@ -40,7 +42,7 @@ again?.addEventListener("submit", async (event) => {
   const button = again.querySelector("[type=submit]");
   button.disabled = true;
   const answer = await fetch(`${base}v1/jobs/${id}/again`, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ motions }),
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ...JSON.parse(again.dataset.options), motions }),
   }).catch(() => null);
   const said = await answer?.json().catch(() => null);
   if (answer?.ok) { location.assign(`${base}drawings/${said[0].id}`); return; }

@@ -106,6 +106,9 @@ const attempt = (upload, wanted, progress) => new Promise((resolve) => {
   request.send(body);
 });
 
+// A browser sends nothing of a folder, and of a file that was moved or changed after it was chosen.
+const isReadable = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+
 const transmit = async (upload, wanted) => {
   const bar = element("progress");
   bar.max = 1;
@@ -128,12 +131,14 @@ const transmit = async (upload, wanted) => {
       watch();
       return;
     }
-    const isPassing = status === 0 || status === 429 || status === 503;
+    const isLost = status === 0 && !await isReadable(upload.file);
+    const isPassing = !isLost && (status === 0 || status === 429 || status === 503);
     if (!isPassing || number === TRIES) {
       bar.remove();
-      const why = answer.errors?.join("; ") || answer.detail || (status ? `the server answered ${status}` : "the server can't be reached");
+      const silence = isLost ? "it can't be read: it is a folder, or was moved or changed since it was chosen" : "the server can't be reached";
+      const why = answer.errors?.join("; ") || answer.detail || (status ? `the server answered ${status}` : silence);
       say(upload, answer.hint ? `${why}: ${answer.hint}` : why, "failed");
-      const canChange = isPassing || status >= 500 || answer.errors?.length; // the server, or the options; a file stays what it is
+      const canChange = isPassing || status === 401 || status >= 500 || answer.errors?.length; // not the file: it stays what it is
       upload.actions.replaceChildren(...(canChange ? [repetition(upload)] : []), removal(upload));
       announce(`${upload.file.name}: ${why}`);
       return;

@@ -5,6 +5,9 @@ const FIRST_WAIT_MS = 2000, LONGEST_WAIT_MS = 60000;
 /**
  * Follow a stream: `listeners` by the name of their event; `onRefused` is called each time that the server refuses the stream, so that the
  * page asks for itself meanwhile. Returns a function that ends it.
+ *
+ * It is open only while the page is seen: a browser has six connections to a site, and streams of hidden tabs would leave none for the page
+ * that is opened next. A stream begins with the present state, so nothing is missed.
  */
 export const follow = (url, listeners, onRefused) => {
   let source = null, timer = null, wait = FIRST_WAIT_MS;
@@ -19,6 +22,16 @@ export const follow = (url, listeners, onRefused) => {
     });
     for (const [name, listener] of Object.entries(listeners)) source.addEventListener(name, listener);
   };
-  open();
-  return () => { clearTimeout(timer); source.close(); };
+  const close = () => {
+    clearTimeout(timer);
+    source?.close();
+    source = null;
+  };
+  const openOrClose = () => { if (document.hidden) close(); else if (!source) open(); };
+  document.addEventListener("visibilitychange", openOrClose);
+  openOrClose();
+  return () => {
+    document.removeEventListener("visibilitychange", openOrClose);
+    close();
+  };
 };

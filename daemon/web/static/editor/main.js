@@ -38,8 +38,8 @@ class Page {
 
   async open() {
     try {
-      const { figures, motions, notes } = await getJson(at("figures"));
-      this.notes = notes;
+      const { figures, motions, notes, is_saved: isSaved } = await getJson(at("figures"));
+      Object.assign(this, { notes, isSaved });
       element("motion").replaceChildren(...motions.map((name) => new Option(readable(name), name)));
       this.figures = figures.map((name) => ({ name, history: null, base: null }));
       element("figures").hidden = figures.length < 2;
@@ -60,7 +60,14 @@ class Page {
     this.choose(tool === "box" && !this.drawingSize ? "joints" : tool);
     this.refresh();
     this.#showMotion();
-    if (!this.state) this.say("No figure was found: draw a box around it.");
+    this.say(this.state ? "" : "No figure was found: draw a box around it.");
+  }
+
+  async #selectOrStay(number) {
+    try { await this.select(number); } catch (error) {
+      element("figure").value = this.number; // the list names the figure that is shown, and the other one can be chosen again
+      this.say(error.message, true);
+    }
   }
 
   async #load(number) {
@@ -97,7 +104,7 @@ class Page {
   // --- changes -------------------------------------------------------------------------------------------------------
 
   push(state) {
-    this.figure.history.push(state);
+    this.figure.history.push({ ...state, derived: null }); // from other joints or another mask
     this.say("");
     this.#changed();
   }
@@ -109,8 +116,8 @@ class Page {
     this.#showMotion();
   }
 
-  #step(way) {
-    if (!this.stage.isBusy && this.figure?.history?.[way]()) {
+  #step(way) { // not during a stroke, which ends on the state that it began on
+    if (!this.stage.isBusy && !this.stage.isDrawing && this.figure?.history?.[way]()) {
       this.say(way === "undo" ? "Undone." : "Redone.");
       this.#changed();
     }
@@ -254,7 +261,7 @@ class Page {
 
   get hasChanges() { return this.figures.some(({ base, history }) => history?.state && history.state !== base && !isEmpty(editOf(base, history.state))); }
 
-  #canAccept() { return !this.stage.isBusy && Boolean(this.state) && (purpose === "animate" || this.hasChanges); }
+  #canAccept() { return !this.stage.isBusy && Boolean(this.state) && (purpose === "animate" || !this.isSaved || this.hasChanges); }
 
   async accept() {
     if (!this.#canAccept() || this.isSaving) return;
@@ -263,6 +270,7 @@ class Page {
     const sent = this.#edits(), edits = Object.keys(sent).length ? sent : { [this.number]: editOf(this.figure.base, this.state) };
     try {
       const { message, notes, link } = await postJson(at("accept"), { edits });
+      this.isSaved = true;
       this.#accepted(Object.keys(edits).map(Number));
       this.say(message);
       this.#listNotes(notes);
@@ -289,7 +297,7 @@ class Page {
 
   #listen() {
     element("tools").addEventListener("change", ({ target }) => this.choose(target.value));
-    element("figure").addEventListener("change", ({ target }) => this.select(Number(target.value)).catch((error) => this.say(error.message, true)));
+    element("figure").addEventListener("change", ({ target }) => this.#selectOrStay(Number(target.value)));
     element("motion").addEventListener("change", () => this.#showMotion());
     element("size").addEventListener("input", () => { this.#sizeChanged(); this.stage.draw(); });
     element("undo").addEventListener("click", () => this.#step("undo"));

@@ -40,6 +40,9 @@ export class Stage {
     this.#listen();
   }
 
+  /** Whether a stroke has begun and not ended. */
+  get isDrawing() { return this.#stroke !== null; }
+
   /** Show another crop. texture is null for one that is drawn from the whole drawing. */
   setFrame(frame, { drawing, drawingSize, texture }) {
     const isOther = String(this.frame.box) !== String(frame.box) || this.frame.width !== frame.width;

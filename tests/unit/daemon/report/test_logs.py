@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -183,6 +186,17 @@ def test_command_reports_missing_input_and_output(monkeypatch: pytest.MonkeyPatc
     (tmp_path / "log").touch()
     with pytest.raises(OptionError, match="can't be written: there is no folder"):
         command([tmp_path / "log"], html=tmp_path / "no folder" / "page")
+
+
+def test_damaged_log_is_named(tmp_path: Path) -> None:
+    """A log that logrotate still compresses, and one with a line of another program that no reader takes."""
+    whole, cut, long = tmp_path / "whole.log", tmp_path / "cut.log.gz", tmp_path / "long.log"
+    whole.write_text(logged("job.done"))
+    cut.write_bytes(gzip.compress(logged("job.done").encode())[:-12])
+    long.write_text(logged("job.done") + '{"a": "' + "x" * (40 << 20) + '"}\n')
+    for damaged in (cut, long):
+        with tempfile.TemporaryDirectory() as folder, pytest.raises(OptionError, match=re.escape(str(damaged))):
+            report_of(link_logs([whole, damaged], Path(folder)), Path(folder))
 
 
 def test_command_reads_standard_input_without_files(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,6 +110,15 @@ def test_token_is_needed_once_there_is_one(client: TestClient, token: str, path:
     assert client.get(path, headers={"Authorization": "Bearer "}).status_code == 401
 
 
+@pytest.mark.parametrize("headers", [{"Origin": NAME}, {"Sec-Fetch-Site": "same-origin"}, {"Cookie": f"{COOKIE}=old", "Origin": NAME}])
+def test_page_whose_session_has_ended_hears_of_no_token(client: TestClient, token: str, headers: dict[str, str]) -> None:
+    del token
+    answer = client.post("/v1/drawings", files={"file": ("a.png", PNG)}, headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (401, "you are signed out")
+    program = client.post("/v1/drawings", files={"file": ("a.png", PNG)}, headers={**headers, "Authorization": "Bearer old"})
+    assert (program.status_code, program.json()["detail"]) == (401, "a token is needed")
+
+
 def test_open_paths_say_nothing_about_drawings(spool: WebSpool, token: str) -> None:
     del token
     spool.publish("secret.png")
@@ -418,6 +427,20 @@ def test_body_is_counted_and_disconnect_is_awaited() -> None:
     asyncio.run(run())
 
 
+def test_cancelled_upload_is_no_defect(spool: WebSpool, caplog: pytest.LogCaptureFixture) -> None:
+    head = [(b"host", b"localhost"), (b"content-type", b"image/png"), (b"content-length", b"1000")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/drawings", "raw_path": b"/v1/drawings", "headers": head}
+    scope |= {"query_string": b"", "client": ("127.0.0.1", 1), "server": ("localhost", 80), "scheme": "http", "http_version": "1.1"}
+    answers: list[Any] = []
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    asyncio.run(spool.app()(scope, receiver(body(PNG), {"type": "http.disconnect"}), send))
+    assert (answers, caplog.records) == ([], [])
+    assert list(spool.layout.inbox.iterdir()) == []
+
+
 # --- headers and texts -----------------------------------------------------------------------------------------------------
 
 
@@ -552,6 +575,19 @@ def test_full_disk_leaves_no_empty_key_of_share_links(spool: WebSpool, monkeypat
     signature = spool.site().signature("x")
     assert len((folder / "share.key").read_bytes()) == 32
     assert spool.site().signature("x") == signature
+
+
+def test_page_of_a_drawing_without_a_key_of_share_links(spool: WebSpool) -> None:
+    job = spool.publish("a.png")
+    folder = spool.layout.root / "spool" / "web"
+    folder.write_text("no folder: nothing can be written below it, as on a full disk")
+    with spool.client() as client:
+        page = client.get(f"/drawings/{job}")
+        assert page.status_code == 200
+        assert "a.wave.gif" in page.text
+        assert "without signing in" not in page.text
+        folder.unlink()
+        assert "without signing in" in client.get(f"/drawings/{job}").text
 
 
 def test_accepted_connections_send_without_delay() -> None:

@@ -116,6 +116,19 @@ def test_first_save_of_a_drawing_makes_its_folder(tmp_path: Path) -> None:
         figures.drawing("another")
 
 
+def test_first_save_of_a_photograph_saves_all_of_its_figures(tmp_path: Path) -> None:
+    """Those that were found right have no edit, and no folder but a temporary one."""
+    sources, targets = (tuple(tmp_path / place / name for name in ("figure_1", "figure_2")) for place in ("drafts", "photo"))
+    found = tuple(FigureSource(source, None, source.name) for source in sources)
+    figures = LocalFigures(EditableDrawing("photo.jpg", found, "wave", Purpose.SAVE, is_saved=False), targets, lambda _: None)
+    process, edit = Process(), Edit(joints={"neck": (1, 2)})
+    asyncio.run(figures.accept("figure", {1: edit}, process))  # type: ignore[arg-type]
+    assert process.calls == [("save", found[0], Edit(), targets[0]), ("save", found[1], edit, targets[1])]
+    assert figures.drawing("figure").is_saved
+    asyncio.run(figures.accept("figure", {}, process))  # type: ignore[arg-type]
+    assert len(process.calls) == 2
+
+
 # --- the command -----------------------------------------------------------------------------------------------------
 
 

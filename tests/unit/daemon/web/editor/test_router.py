@@ -105,6 +105,7 @@ def test_figures_and_images() -> None:
         "figures": ["king"],
         "motions": ["wave", "dab"],
         "notes": ["a note"],
+        "is_saved": True,
     }
     assert asked.get("/edit/king/0").json() == {"figure": None}
     image = asked.get("/edit/king/0/texture")

@@ -22,7 +22,13 @@ from pipeline.errors import OptionError
 from pipeline.types import Format, LayerMode
 
 USED = JobOptions(
-    ("dab", "wave"), (Format.GIF, Format.MP4), Size(320, 200), FrameRate.parse("30000/1001"), DEFAULT_BACKGROUND, all_figures=True
+    ("dab", "wave"),
+    (Format.GIF, Format.MP4),
+    Size(320, 200),
+    FrameRate.parse("30000/1001"),
+    DEFAULT_BACKGROUND,
+    all_figures=True,
+    whiten=True,
 )
 
 

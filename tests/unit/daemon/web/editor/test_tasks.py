@@ -7,11 +7,13 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from editor_figures import write_person
 
 from daemon.options.inference import InferenceRequest
 from daemon.web.editor.edits import Edit, EditorSettings
 from daemon.web.editor.tasks import EditorTasks
+from pipeline.errors import CharacterError
 
 
 def test_another_drawing_under_the_same_name_is_read_again(tmp_path: Path) -> None:
@@ -32,3 +34,12 @@ def test_another_drawing_under_the_same_name_is_read_again(tmp_path: Path) -> No
     for kept in tasks._kept.values():  # in the child, its parent does that
         if isinstance(kept, tempfile.TemporaryDirectory):
             kept.cleanup()
+
+
+def test_figure_without_a_pixel_is_not_animated_again(tmp_path: Path) -> None:
+    """It would leave failed/ or review/, and fail."""
+    source = write_person(tmp_path / "person")
+    tasks = EditorTasks(EditorSettings(InferenceRequest(), {}, None, None))
+    figure = tasks.describe(source)["figure"]
+    with pytest.raises(CharacterError, match="empty"):
+        tasks.folder_files(source, Edit(mask=(figure["width"] * figure["height"],)))
