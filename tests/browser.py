@@ -147,7 +147,7 @@ class Browser:
             "Emulation.setEmulatedMedia", features=[{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
         )
 
-    def picture(self, path: Path) -> None:
+    def image(self, path: Path) -> None:
         """What is to be seen, as a PNG."""
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
 

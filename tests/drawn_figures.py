@@ -26,14 +26,14 @@ JOINTS = {
     15: (0.63, 0.90),
     16: (0.37, 0.90),
 }
-"""COCO keypoints in shares of the picture."""
+"""COCO keypoints in shares of the image."""
 
 LIMBS = ((5, 7), (7, 9), (6, 8), (8, 10), (11, 13), (13, 15), (12, 14), (14, 16))
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnFigure:
-    """A picture (h, w, 3) uint8, the figure's exact mask (h, w) bool and its keypoints (17, 3), score 1 (eyes and ears 0)."""
+    """An image (h, w, 3) uint8, the figure's exact mask (h, w) bool and its keypoints (17, 3), score 1 (eyes and ears 0)."""
 
     rgb: np.ndarray
     mask: np.ndarray

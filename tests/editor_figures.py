@@ -10,7 +10,7 @@ import numpy as np
 from daemon.web.editor.edits import FigureSource
 from pipeline.files.annotation_files import write_box
 from pipeline.files.character_files import write_character
-from pipeline.files.picture_files import write_png
+from pipeline.files.image_files import write_png
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.types import Box
 from tests.drawn_person import person

@@ -33,10 +33,10 @@ LABEL_HEIGHT = 22
 
 @dataclass
 class FramesKept:
-    """An encoder that keeps the pictures."""
+    """An encoder that keeps the images."""
 
     format: Format = Format.APNG
-    pictures: list[Bytes] = field(default_factory=list)
+    images: list[Bytes] = field(default_factory=list)
 
     def layout(self, canvas: Canvas) -> PixelLayout:  # noqa: ARG002 - the port's signature
         return PixelLayout.OPAQUE
@@ -46,10 +46,10 @@ class FramesKept:
         yield self
 
     def write(self, frame: Frame) -> None:
-        self.pictures.append(frame.pixels[..., 2::-1].copy())
+        self.images.append(frame.pixels[..., 2::-1].copy())
 
     def finish(self) -> Animation:
-        return Animation(Path(), self.format, 0, len(self.pictures), Fraction(0), 1, 1, "")
+        return Animation(Path(), self.format, 0, len(self.images), Fraction(0), 1, 1, "")
 
 
 def main() -> None:
@@ -74,7 +74,7 @@ def main() -> None:
             kept = FramesKept()
             clock = scene_clock(scene, rate=Fraction(options.frames) / motion.duration)
             animate(scene, clock, Path(), renderer=renderer, encoder=kept, stopwatch=WallStopwatch())
-            strips.append(labelled(np.hstack(kept.pictures[: options.frames]), f"{name}  {float(motion.duration):.1f} s"))
+            strips.append(labelled(np.hstack(kept.images[: options.frames]), f"{name}  {float(motion.duration):.1f} s"))
     while len(strips) % options.columns:
         strips.append(np.full_like(strips[0], 255))
     rows = [np.hstack(strips[start : start + options.columns]) for start in range(0, len(strips), options.columns)]

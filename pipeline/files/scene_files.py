@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 
 from pipeline.errors import FileProblems, PermanentError
 from pipeline.files.character_files import read_character
-from pipeline.files.picture_files import read_rgba
+from pipeline.files.image_files import read_rgba
 from pipeline.files.yaml_files import Section, raise_problems, shown_value, yaml_mapping
 from pipeline.ports import MotionReader
 from pipeline.types import Actor, Bytes, Camera, Character, DebugViews, Format, Scene, View
@@ -143,7 +143,7 @@ def _view(view: Section, folders: _SearchFolders, debug: DebugViews) -> View:
         width=int(width),
         height=int(height),
         background=cast("tuple[float, float, float, float]", view.numbers("CLEAR_COLOR", 4, (1.0, 1.0, 1.0, 0.0), minimum=0, maximum=1)),
-        picture=_background(view, folders),
+        background_image=_background(view, folders),
         camera=Camera(
             cast("tuple[float, float, float]", view.numbers("CAMERA_POS", 3, DEFAULT_CAMERA.position)),
             cast("tuple[float, float, float]", backward),

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.types import Floats, Travel
 
 ROOM_ASIDE, ROOM_UP = 0.6, 1.2
-"""How far a figure goes from the middle of the picture before the camera follows, in lengths of its longer side."""
+"""How far a figure goes from the middle of the image before the camera follows, in lengths of its longer side."""
 CAMERA_S = 0.35
 """How softly the camera moves: the standard deviation of its smoothing, s."""
 TREAD_S = 0.7

@@ -303,7 +303,7 @@ def _chosen_planes(body: Floats, config: RetargetConfig, names: dict[str, int]) 
 
 
 def _flattened(points: Floats, *, from_front: bool) -> tuple[Floats, Floats]:
-    """The picture (..., 2) of points or vectors (..., 3) in a plane, and their depth (...)."""
+    """The image (..., 2) of points or vectors (..., 3) in a plane, and their depth (...)."""
     return (facing.frontal if from_front else facing.sagittal)(points)
 
 
@@ -320,7 +320,7 @@ def _applicable_mapping(rig: Rig, config: RetargetConfig) -> dict[str, tuple[str
 
 
 def _root_path(rig: Rig, standing: Floats, forward: Floats, offset: RootOffset, names: dict[str, int], *, from_front: bool) -> Floats:
-    """(T, 2): the root's way in the picture, in the character's proportions."""
+    """(T, 2): the root's way in the image, in the character's proportions."""
     rest = dict(zip(rig.joint_names, rig.rest, strict=True))
     own = sum(_chain_length([rest[joint] for joint in chain]) for chain in offset.character_chains)
     # The original measures after it has walked through the clip. It matters where a chain skips a joint, such as the knee. > 0: checked

@@ -20,7 +20,7 @@ class Travel(StrEnum):
     IN_PLACE = "in-place"
     """The figure moves in place."""
     FULL = "full"
-    """The whole way is in the picture."""
+    """The whole way is in the image."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """Fuzzes the decoder: seeded mutations of the corpus, decode_drawing in a child process until the time is up.
 
-    python tests/benchmarks/fuzz_pictures.py --minutes 10 [--seed 0] [--keep FOLDER]
+    python tests/benchmarks/fuzz_images.py --minutes 10 [--seed 0] [--keep FOLDER]
 
 Ends with status 1 if a decode crashed the process, hung, raised anything but DecodeError, warned, or took more memory than allowed.
 The inputs to blame are kept in FOLDER. Prints what came out of how many files, the slowest, and the peak memory of the process.
@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from pipeline.adapters.reading.image_reader import decode_drawing  # noqa: E402 - the script finds its own checkout
 from pipeline.errors import DecodeError  # noqa: E402
-from tests.unit.adapters.reading import picture_corpus  # noqa: E402
+from tests.unit.adapters.reading import image_corpus  # noqa: E402
 
 ALLOWED_BYTES = 10**9
 ADDRESS_SPACE_BYTES = 6 * 10**9
@@ -39,14 +39,12 @@ ODD_NUMBERS = (0, 1, 2, 15, 16, 255, 256, 4095, 9000, 30_000, 32_767, 32_768, 65
 
 
 def seeds() -> dict[str, bytes]:
-    big = picture_corpus.scene(1600, 1200)
-    extra = {
-        f"{name}.{suffix}": picture_corpus.photographed(name, 7) for name, suffix in (("PNG", "png"), ("TIFF", "tif"), ("HEIF", "heic"))
-    }
-    extra |= {"wide.jpg": picture_corpus.saved(big, "JPEG"), "wide.heic": picture_corpus.saved(big, "HEIF", tile_size=512)}
-    extra |= {"wide_progressive.jpg": picture_corpus.saved(big, "JPEG", progressive=True)}
-    extra |= {"tiles.tif": picture_corpus.saved(big, "TIFF", compression="tiff_lzw", tiffinfo={278: 64})}
-    return {**picture_corpus.samples(), **extra}
+    big = image_corpus.scene(1600, 1200)
+    extra = {f"{name}.{suffix}": image_corpus.photographed(name, 7) for name, suffix in (("PNG", "png"), ("TIFF", "tif"), ("HEIF", "heic"))}
+    extra |= {"wide.jpg": image_corpus.saved(big, "JPEG"), "wide.heic": image_corpus.saved(big, "HEIF", tile_size=512)}
+    extra |= {"wide_progressive.jpg": image_corpus.saved(big, "JPEG", progressive=True)}
+    extra |= {"tiles.tif": image_corpus.saved(big, "TIFF", compression="tiff_lzw", tiffinfo={278: 64})}
+    return {**image_corpus.samples(), **extra}
 
 
 def mutant(source: bytes, other: bytes, dice: random.Random) -> bytes:

@@ -1,4 +1,4 @@
-"""Fuzzes what strangers write beside their pictures, and the daemon's own job files as a bad disk may return them.
+"""Fuzzes what strangers write beside their images, and the daemon's own job files as a bad disk may return them.
 
     python tests/benchmarks/fuzz_sidecars.py --minutes 10 [--seed 0] [--keep FOLDER]
 

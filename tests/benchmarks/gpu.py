@@ -3,7 +3,7 @@
     python tests/benchmarks/gpu.py [--repeat 5] [--size 500]
 
 One call does all that the machine can do. Without a card it says so in its first line, shows the software side, compares Mesa's two ways
-of rendering with each other, and ends with 0; it ends with 1 only if two renderers draw different pictures. The networks run on ONNX
+of rendering with each other, and ends with 0; it ends with 1 only if two renderers draw different images. The networks run on ONNX
 Runtime (`onnxruntime-gpu` for the card) as TorchServe's handlers run them, and, where PyTorch is installed, as PyTorch modules of the same
 shape, without training. Everything runs in processes of its own: OpenGL and CUDA are settled once in a process.
 
@@ -199,11 +199,11 @@ def ask(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
     in_use = detector._session.get_providers()[0]  # what it fell back to is seen nowhere else
     if in_use != provider:
         return {"refused": f"{provider}: ONNX Runtime fell back to {in_use}"}
-    pictures = [read_drawing(path).rgb for path in sorted((REPOSITORY / "etc/drawings").glob("*.jpg"))]
+    images = [read_drawing(path).rgb for path in sorted((REPOSITORY / "etc/drawings").glob("*.jpg"))]
     times_ms = {}
     for name, call in (("detector", predictor.detections_in), ("pose estimator", predictor.poses_in)):
-        title = f"{name}, pictures to answers: {provider.removesuffix('ExecutionProvider')}"
-        times_ms[title] = [timed(partial(call, (pictures * size)[:size]), chosen.repeat) / size for size in BATCHES]
+        title = f"{name}, images to answers: {provider.removesuffix('ExecutionProvider')}"
+        times_ms[title] = [timed(partial(call, (images * size)[:size]), chosen.repeat) / size for size in BATCHES]
     return {"times_ms": times_ms}
 
 

@@ -65,7 +65,7 @@ def _dropped(root: Path, count: int) -> list[bytes]:
     for part in parts:
         pid = os.fork()
         if pid == 0:
-            drop(root / "inbox", (_content(number) for number in part), f"picture{part.start // 10_000}-")
+            drop(root / "inbox", (_content(number) for number in part), f"drawing{part.start // 10_000}-")
             os._exit(0)
         pids.append(pid)
     for pid in pids:

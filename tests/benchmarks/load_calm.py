@@ -24,7 +24,7 @@ def latency(root: Path, options: argparse.Namespace) -> bool:
     waits_ms = []
     with started(root) as daemon:
         for number in range(options.drops):
-            name = f"picture{number}.png"
+            name = f"drawing{number}.png"
             rename_in(root, name, b"a drawing, number %d" % number)
             dropped_s = time.time()
             until(lambda count=number: len(daemon.records("job.done")) > count, "it was not done")
@@ -46,7 +46,7 @@ def idle(root: Path, options: argparse.Namespace) -> bool:
     """With a pool of real processes that have worked once."""
     with started(root, (*PRETENDING, "--pool")) as daemon:
         for number in range(4):
-            rename_in(root, f"picture{number}.png", b"a drawing, number %d" % number)
+            rename_in(root, f"drawing{number}.png", b"a drawing, number %d" % number)
         until(lambda: len(daemon.records("job.done")) == 4, "the workers never warmed up")
         time.sleep(2.0)
         cpu_s, wakeups, start_s = daemon.cpu_s(), daemon.wakeups(), time.monotonic()
@@ -75,7 +75,7 @@ def syncs(root: Path, options: argparse.Namespace) -> bool:
         place = root / str(jobs)
         (place / "inbox").mkdir(parents=True)
         for number in range(jobs):
-            (place / "inbox" / f"picture{number}.png").write_bytes(b"a drawing, number %d" % number)
+            (place / "inbox" / f"drawing{number}.png").write_bytes(b"a drawing, number %d" % number)
         trace = root / f"{jobs}.trace"
         command = ["strace", "-f", "-qq", "-y", "-o", str(trace), "-e", f"trace={CALLS}", *PRETENDING, str(place), "--drain"]
         environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DOODLED_STORAGE_RESERVE_MB": "0"}

@@ -130,7 +130,7 @@ def until(is_so: Callable[[], object], otherwise: str, patience_s: float = PATIE
     return time.monotonic() - start_s
 
 
-def drop(inbox: Path, contents: Iterable[bytes], stem: str = "picture") -> dict[str, bytes]:
+def drop(inbox: Path, contents: Iterable[bytes], stem: str = "drawing") -> dict[str, bytes]:
     """Write a file each, as programs that copy files do: under its name, at once. Returns the contents by name."""
     inbox.mkdir(parents=True, exist_ok=True)
     dropped = {f"{stem}{number:05d}.png": content for number, content in enumerate(contents)}

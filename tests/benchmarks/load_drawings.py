@@ -16,7 +16,7 @@ from load_daemon import REAL, REPOSITORY, Daemon, counted, logged, percentiles, 
 DRAWINGS_A_MINUTE = 50.0
 OVERHEAD_MS = 30.0
 SLOWER = 1.1
-PICTURES = {".jpg", ".jpeg", ".png"}
+IMAGES = {".jpg", ".jpeg", ".png"}
 
 
 def drawings(root: Path, options: argparse.Namespace) -> bool:
@@ -96,7 +96,7 @@ def _copies(count: int) -> list[bytes]:
     reference = os.environ.get("ANIMATED_DRAWINGS_ROOT")
     if reference:
         folders += [Path(reference).parent / "drawings", Path(reference) / "examples"]
-    found = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURES and _is_drawing(path)]
+    found = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGES and _is_drawing(path)]
     samples = [path.read_bytes() for path in found]
     return [samples[number % len(samples)] + b"\n%d" % number for number in range(count)]
 

@@ -37,7 +37,7 @@ from PIL import Image
 
 sys.path.insert(0, str(REPOSITORY))
 
-from tests.unit.adapters.reading import picture_corpus
+from tests.unit.adapters.reading import image_corpus
 
 PAUSE_S = (0.5, 6.0)
 SAMPLE_S = 60.0
@@ -106,7 +106,7 @@ class Drops:
         self._outside.mkdir()
         self._number = 0
         self._samples = [path.read_bytes() for path in sorted((REPOSITORY / "etc/drawings").glob("*.jpg"))]
-        self._corpus = [(name, content) for name, content in picture_corpus.samples().items() if "/" not in name]
+        self._corpus = [(name, content) for name, content in image_corpus.samples().items() if "/" not in name]
         self._characters = sorted(path for path in (REPOSITORY / "etc/characters").iterdir() if path.is_dir())
         self._slow: list[tuple[float, Path, bytes]] = []
         self._kinds: Sequence[tuple[Callable[[], None], int]] = (

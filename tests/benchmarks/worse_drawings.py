@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from pipeline.files.picture_files import read_mask, read_rgba
+from pipeline.files.image_files import read_mask, read_rgba
 
 NAMES = ("char1", "char2", "char3", "char4")
 

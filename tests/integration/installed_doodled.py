@@ -19,7 +19,7 @@ PERSON = "alice"
 STRANGER = "bob"
 DROP_INS = "etc/systemd/system/doodled.service.d"
 QUICK = {"DOODLED_ANIMATION_SIZE": "128x128", "DOODLED_INBOX_STABLE_S": "0.5", "DOODLED_STORAGE_RESERVE_MB": "0"}
-"""Small pictures, and short patience with writers: what every test would otherwise wait for."""
+"""Small images, and short patience with writers: what every test would otherwise wait for."""
 
 LONG = {"motions": ["wave", "dab", "jump"], "formats": ["webm"], "size": "640x640"}
 """A sidecar that makes a job of many seconds."""

@@ -42,9 +42,9 @@ def folder(root: Path, name: str) -> Path:
 
 
 def rgb(path: Path) -> Bytes:
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    assert picture is not None
-    return np.ascontiguousarray(picture[:, :, ::-1])
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    assert image is not None
+    return np.ascontiguousarray(image[:, :, ::-1])
 
 
 @pytest.mark.parametrize("name", ["char1", "char2", "char3", "char4"])

@@ -92,6 +92,6 @@ def test_installed_command_renders_its_own_character(installed, environ, tmp_pat
     asked = ("--motion", "jump", "--size", "64x64", "--fps", "5", "-o", "jump.gif")
     said = output_of(installed / "bin/doodled", "render", character, *asked, cwd=tmp_path, environ=environ)
     assert "64x64" in said
-    with Image.open(tmp_path / "jump.gif") as picture:
-        assert (picture.format, picture.size) == ("GIF", (64, 64))
-        assert picture.n_frames > 5
+    with Image.open(tmp_path / "jump.gif") as image:
+        assert (image.format, image.size) == ("GIF", (64, 64))
+        assert image.n_frames > 5

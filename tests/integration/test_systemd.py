@@ -95,15 +95,15 @@ def test_what_the_daemon_may_not_take_waits_until_it_may(doodled):
     assert len(doodled.events("file.rejected", FILE_NAME="kept")) == 1
 
 
-def test_a_hopeless_picture_goes_to_quarantine_with_its_sidecar(doodled):
+def test_a_hopeless_image_is_moved_to_failed_with_its_sidecar(doodled):
     """The kernel lets nobody link to other people's files that they may not write to, and this sidecar is one."""
     doodled.as_person(f"cat >/{SPOOL}/inbox/bad.json; chmod 640 /{SPOOL}/inbox/bad.json", text='{"motions": ["dab"]}')
-    doodled.as_person(f"cat >/{SPOOL}/inbox/bad.png; chmod 640 /{SPOOL}/inbox/bad.png", text="this is no picture")
+    doodled.as_person(f"cat >/{SPOOL}/inbox/bad.png; chmod 640 /{SPOOL}/inbox/bad.png", text="this is no image")
     failed = doodled.place("failed", "bad.png.error.json")
-    doodled.machine.wait_for(failed.exists, "the picture is in quarantine")
+    doodled.machine.wait_for(failed.exists, "the image is in failed/")
     assert json.loads(failed.read_text())["error_type"] == "unsupported"
     assert json.loads(doodled.place("failed", "bad.png.options.json").read_text()) == {"motions": ["dab"]}
-    doodled.machine.wait_for(doodled.place("failed", "bad.png").exists, "the picture, too")
+    doodled.machine.wait_for(doodled.place("failed", "bad.png").exists, "the image, too")
     assert "bad.png" in doodled.as_person("doodled jobs list")
     doodled.as_person(f"cat /{SPOOL}/failed/bad.png.error.json; rm /{SPOOL}/failed/bad.png*")
 
@@ -263,7 +263,7 @@ def test_a_backlog_is_worked_off_after_a_boot(doodled):
 
 
 def test_the_journal_is_asked_by_fields(doodled):
-    doodled.as_person(f"echo no picture >/{SPOOL}/inbox/asked.png")
+    doodled.as_person(f"echo no image >/{SPOOL}/inbox/asked.png")
     doodled.drop("asked.jpg")
     doodled.manifest("asked.jpg")
     failed = doodled.record("job.failed", FILE_NAME="asked.png")

@@ -20,7 +20,7 @@ BAD = "a log.png"
 def logged(installed: InstalledDoodled) -> InstalledDoodled:
     """The service after a drawing that can be animated, and one that can't."""
     installed.drop("log/drawing.jpg")
-    installed.as_person(f"cat >'/{SPOOL}/inbox/{BAD}'", text="this is no picture")
+    installed.as_person(f"cat >'/{SPOOL}/inbox/{BAD}'", text="this is no image")
     assert installed.manifest("log/drawing.jpg")
     installed.machine.wait_for(lambda: installed.events("job.failed", FILE_NAME=BAD), "the image without a drawing has failed")
     installed.machine.wait_for(lambda: installed.events("job.done", FILE_NAME="drawing.jpg", FOLDER="log"), "the other one is done")

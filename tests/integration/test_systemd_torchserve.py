@@ -38,7 +38,7 @@ class Pair:
 
     def answer_without_token(self) -> int | None:
         """The HTTP status of a request without a token; None while nothing listens, as for some seconds after a start."""
-        request = urllib.request.Request(f"{self.url}/predictions/drawn_humanoid_detector", data=b"picture")
+        request = urllib.request.Request(f"{self.url}/predictions/drawn_humanoid_detector", data=b"image")
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return int(answer.status)

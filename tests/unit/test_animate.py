@@ -174,7 +174,7 @@ def test_figures_travel_only_in_their_layers_and_the_same_order_is_the_same_arra
     assert np.abs(first.vertices - second.vertices).max() > 0
 
 
-def test_the_automatic_camera_keeps_every_vertex_of_every_frame_in_the_picture() -> None:
+def test_the_automatic_camera_keeps_every_vertex_of_every_frame_in_the_image() -> None:
     motion = sample_scene.motion(50, step_cm=(6.0, 1.0, 0.0))
     scene = Scene((Actor(sample_scene.character(), motion, sample_scene.retarget_config()),), View(90, 60))
     renderer = NotingRenderer()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from augmentation import Rng, figure_crop, whole_picture
+from augmentation import Rng, figure_crop, whole_image
 from losses import UNKNOWN_PART
 from torch import Tensor
 
@@ -33,13 +33,13 @@ DRAWS = 100
 
 @dataclass(frozen=True)
 class Place:
-    """One crop or whole picture of a shard.
+    """One crop or whole image of a shard.
 
     Attributes:
-        pixels: (n, C, C, 4) uint8, the memory-mapped file; RGB and `BodyPart`s of crops, or the mask, 0 or 255, of pictures.
+        pixels: (n, C, C, 4) uint8, the memory-mapped file; RGB and `BodyPart`s of crops, or the mask, 0 or 255, of images.
         row: which of the n it is.
-        keypoints: (17, 3) px and visibility, of crops; of pictures, as `boxes`, and unused.
-        boxes: of crops (4,) left, top, right, bottom of the figure, px; of pictures (k, 4), of all figures, NaN where there is none.
+        keypoints: (17, 3) px and visibility, of crops; of images, as `boxes`, and unused.
+        boxes: of crops (4,) left, top, right, bottom of the figure, px; of images (k, 4), of all figures, NaN where there is none.
         kind: style, medium and paper.
     """
 
@@ -60,8 +60,8 @@ def crops_of(folders: list[Path]) -> list[Place]:
     return found
 
 
-def pictures_of(folders: list[Path]) -> list[Place]:
-    """Every whole picture in the shards."""
+def images_of(folders: list[Path]) -> list[Place]:
+    """Every whole image in the shards."""
     found = []
     for folder in folders:
         pixels, labels = np.load(folder / "pictures.npy", mmap_mode="r"), np.load(folder / "labels.npz")
@@ -96,7 +96,7 @@ def pose_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Batch:
 
 
 def detector_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Batch:
-    """`config["batch"]` pictures, augmented, and the targets of `losses.detector_loss`."""
+    """`config["batch"]` images, augmented, and the targets of `losses.detector_loss`."""
     side, count = config["side"], config["batch"]
     cells = side // DETECTOR_STRIDE
     rgb = np.empty((count, side, side, 3), np.uint8)
@@ -105,7 +105,7 @@ def detector_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Bat
     sides = np.zeros((count, 4, cells, cells), np.float32)
     for row, number in enumerate(rng.integers(len(places), size=count)):
         place = places[number]
-        rgb[row], mask, boxes = whole_picture(np.asarray(place.pixels[place.row]), place.boxes, rng, side, config["augmentation"])
+        rgb[row], mask, boxes = whole_image(np.asarray(place.pixels[place.row]), place.boxes, rng, side, config["augmentation"])
         masks[row] = mask / 255.0
         for box in boxes:
             draw_box(box / DETECTOR_STRIDE, centres[row], sides[row], weight[row])

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, the encoder of the pose network: features of pictures, learnt on photographs before any drawing was seen.
+"""EfficientNet-Lite0, the encoder of the pose network: features of images, learnt on photographs before any drawing was seen.
 
 M. Tan and Q. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019, table 1. The lite variant has ReLU6
 for Swish and no squeeze-and-excitation, so that it runs fast on a CPU. Its weights for ImageNet are in the package

@@ -45,7 +45,7 @@ class Residual(nn.Module):
 
 
 class Backbone(nn.Module):
-    """A U-Net from what `seen` makes of a picture; S must be a multiple of 32.
+    """A U-Net from what `seen` makes of an image; S must be a multiple of 32.
 
     Little is done at stride 2, where convolutions cost most and know least. Levels meet by addition, which is cheaper than stacking.
 
@@ -181,7 +181,7 @@ def _silent(layer: nn.Conv2d) -> nn.Conv2d:
 
 
 class DetectorNetwork(nn.Module):
-    """Figures in a whole picture, in the manner of CenterNet (Zhou et al. 2019, section 4).
+    """Figures in a whole image, in the manner of CenterNet (Zhou et al. 2019, section 4).
 
     Forward:
         rgb (N, 3, S, S) 0..1 -> centre logits (N, 1, S/4, S/4); sides (N, 4, S/4, S/4): left, top, right, bottom of the box as distances

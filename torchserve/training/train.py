@@ -1,6 +1,6 @@
 """Training of one network on the CPU: `python train.py pose --shards FOLDER --out FOLDER --pictures 400000 --minutes 90`.
 
-The learning rate follows half a cosine over the pictures that shall be seen or over the minutes that there are, whichever end comes first:
+The learning rate follows half a cosine over the images that shall be seen or over the minutes that there are, whichever end comes first:
 the same run on a quiet machine, and one that ends well all the same on a slow one. A run that was cut off goes on from its checkpoint. New
 shards are taken up as they appear. `runs.jsonl` in the output folder tells what happened.
 
@@ -24,7 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from batches import Batch, Place, ahead, crops_of, detector_batch, pictures_of, pose_batch
+from batches import Batch, Place, ahead, crops_of, detector_batch, images_of, pose_batch
 from inherited import inherit
 from losses import detector_loss, pose_loss
 from network import IS_BFLOAT16_FAST, PoseNetwork, new_network
@@ -48,7 +48,7 @@ class Task:
 
 TASKS = {
     "pose": Task(crops_of, pose_batch, pose_loss, pose_metrics),
-    "detector": Task(pictures_of, detector_batch, detector_loss, detector_metrics),
+    "detector": Task(images_of, detector_batch, detector_loss, detector_metrics),
 }
 
 
@@ -134,7 +134,7 @@ class Run:
         self.twins = Twins(self.network, threads)
 
     def train(self, *, validate_minutes: float) -> None:
-        """Train until the pictures are seen or the minutes are over."""
+        """Train until the images are seen or the minutes are over."""
         began, last_validation = monotonic() - self.spent_s, monotonic()
         batches = ahead(self._batch, self.step)
         sums: dict[str, float] = {}
@@ -245,7 +245,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--pictures", type=float, default=1e12, help="to be seen in all, over which the learning rate falls")
-    parser.add_argument("--minutes", type=float, default=35.0, help="in all, however few pictures were seen by then")
+    parser.add_argument("--minutes", type=float, default=35.0, help="in all, however few images were seen by then")
     parser.add_argument("--validate-minutes", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--relative", type=Path, help="checkpoint or ONNX file, of this network or the other, to begin with what fits")

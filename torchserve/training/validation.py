@@ -1,4 +1,4 @@
-"""Quick measures during a training, on crops and pictures that it does not learn from; `evaluate.py` measures the exported networks."""
+"""Quick measures during a training, on crops and images that it does not learn from; `evaluate.py` measures the exported networks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FOUND_OVERLAP, MIN_SCORE = 0.5, 0.3
 """A figure is found if a detection with more than the second, its score, has a box with an IoU of more than the first."""
 
 BATCH = 32
-"""Crops or pictures that a network is given at once."""
+"""Crops or images that a network is given at once."""
 
 
 def pose_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]) -> dict[str, float]:
@@ -80,11 +80,11 @@ def pose_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]
 
 
 def detector_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]) -> dict[str, float]:
-    """Measures of a `DetectorNetwork` on pictures, 0..1.
+    """Measures of a `DetectorNetwork` on images, 0..1.
 
     Returns:
         The share of figures that are found (`found`), the mean IoU of their boxes (`box_iou`), the mean IoU of masks (`mask_iou`), and the
-        share of pictures without a figure in which one is detected (`alarms`).
+        share of images without a figure in which one is detected (`alarms`).
     """
     side = config["side"]
     found, overlaps, masks_iou, alarms = [], [], [], []
@@ -92,7 +92,7 @@ def detector_metrics(network: nn.Module, places: list[Place], config: dict[str, 
         part = places[start : start + BATCH]
         pixels = [cv2.resize(np.asarray(place.pixels[place.row]), (side, side), interpolation=cv2.INTER_AREA) for place in part]
         centres, sides, masks = _answers(network, np.stack([p[:, :, :3] for p in pixels]))
-        for place, picture, heat, distances, mask in zip(part, pixels, centres, sides, masks, strict=True):
+        for place, image, heat, distances, mask in zip(part, pixels, centres, sides, masks, strict=True):
             seen = center_peaks(heat[0], distances, side)
             seen = seen[seen[:, 4] > MIN_SCORE]
             zoom = side / place.pixels.shape[1]
@@ -103,7 +103,7 @@ def detector_metrics(network: nn.Module, places: list[Place], config: dict[str, 
             if not len(boxes):
                 alarms.append(len(seen) > 0)
             else:
-                wanted = cv2.resize(picture[:, :, 3], mask.shape[1:], interpolation=cv2.INTER_AREA) > 127
+                wanted = cv2.resize(image[:, :, 3], mask.shape[1:], interpolation=cv2.INTER_AREA) > 127
                 masks_iou.append((wanted & (mask[0] > 0)).sum() / max(1, (wanted | (mask[0] > 0)).sum()))
     result = {"found": np.mean(found), "box_iou": np.mean(overlaps) if overlaps else 0.0, "mask_iou": np.mean(masks_iou)}
     if alarms:

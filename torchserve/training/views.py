@@ -1,4 +1,4 @@
-"""What `evaluate.py` looks at: detections as arrays, and small pictures of them side by side."""
+"""What `evaluate.py` looks at: detections as arrays, and small images of them side by side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TILE = 256
 
 
 def crop_of(rgb: np.ndarray, box: Any) -> tuple[np.ndarray, np.ndarray]:
-    """A detection's box with a small margin, inside the picture; the crop and its top-left corner."""
+    """A detection's box with a small margin, inside the image; the crop and its top-left corner."""
     margin = CROP_MARGIN * max(box.width, box.height)
     x0, y0 = max(0, int(box.left - margin)), max(0, int(box.top - margin))
     x1, y1 = min(rgb.shape[1], round(box.right + margin)), min(rgb.shape[0], round(box.bottom + margin))
@@ -34,8 +34,8 @@ def parts_in_crop(found: Pose, shape: tuple[int, ...]) -> np.ndarray:
     return np.zeros(shape, np.uint8) if found.parts is None else _stretched(found.parts, shape, cv2.INTER_NEAREST)
 
 
-def in_picture(layer: np.ndarray, corner: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A layer of a crop whose top-left corner lies at `corner`, in the picture (H, W); 0 elsewhere."""
+def in_image(layer: np.ndarray, corner: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A layer of a crop whose top-left corner lies at `corner`, in the image (H, W); 0 elsewhere."""
     whole, (left, top) = np.zeros(shape, layer.dtype), corner.astype(int)
     whole[top : top + layer.shape[0], left : left + layer.shape[1]] = layer
     return whole

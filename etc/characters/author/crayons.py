@@ -1,7 +1,7 @@
 """Paper and the things children draw with: crayon, pencil and felt pen.
 
 A `Sheet` is drawn on at `FINENESS` times its final size. Points are (x, y) in final px, y down. Everything random comes
-from the sheet's own seeded generator, so the same script draws the same picture.
+from the sheet's own seeded generator, so the same script draws the same image.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Sheet:
         soft = cv2.GaussianBlur(self._inside(points, closed=True).astype(np.float32), (0, 0), 0.6 * FINENESS)[..., None]
         self.colour = self.colour * (1 - soft) + np.array(colour) / 255 * soft
 
-    def picture(self) -> NDArray[np.uint8]:
+    def image(self) -> NDArray[np.uint8]:
         """(h, w, 3) uint8, RGB."""
         small = cv2.resize(np.clip(self.colour, 0, 1), (self.width, self.height), interpolation=cv2.INTER_AREA)
         return np.round(small * 255).astype(np.uint8)

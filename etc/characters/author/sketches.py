@@ -1,6 +1,6 @@
 """The sample characters. Each is a function that draws one and says where its joints are.
 
-'right' is the figure's own right: the left of the picture. Arms and legs stand away from the body, so that they can move.
+'right' is the figure's own right: the left of the image. Arms and legs stand away from the body, so that they can move.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Sketch:
     """A drawing and its joints, (x, y) px.
 
     Attributes:
-        right: shoulder, elbow, hand, hip, knee, foot of the picture's left side; `left`: of the other.
+        right: shoulder, elbow, hand, hip, knee, foot of the image's left side; `left`: of the other.
     """
 
     sheet: Sheet

@@ -64,7 +64,7 @@ FOUR_LEGGED_JOINTS = frozenset(f"{side}_{part}_{end}" for side in ("left", "righ
 
 
 def four_legged_config(body: BodyMap, name: str) -> RetargetConfig:
-    """The retarget configuration of a body for a drawn animal that is seen from its right side, walking to the picture's right.
+    """The retarget configuration of a body for a drawn animal that is seen from its right side, walking to the image's right.
 
     A four-legged body drives leg by leg; a person's legs drive both pairs. Trunk and head stay as they are drawn: animals' necks point
     anywhere.

@@ -68,7 +68,7 @@ def test_defaults_are_animated_drawings_own(folder):
     view = file.scene.view
     assert (view.width, view.height) == (500, 500)
     assert view.background == (1.0, 1.0, 1.0, 0.0)
-    assert view.picture is None
+    assert view.background_image is None
     assert view.camera == Camera((0.0, 0.7, 2.0), (0.0, 0.5, 2.0))
     assert view.debug == DebugViews()
     assert (file.output, file.format) == (Path("video.gif"), Format.GIF)
@@ -99,8 +99,8 @@ def test_every_key_is_read(folder):
     view = file.scene.view
     assert (view.width, view.height) == (300, 400)
     assert view.background == (0.0, 0.5, 1.0, 1.0)
-    assert view.picture is not None
-    assert view.picture.shape == (6, 8, 4)
+    assert view.background_image is not None
+    assert view.background_image.shape == (6, 8, 4)
     assert view.camera == Camera((0.1, 1.3, 2.7), (0.0, 0.0, 1.0))
     assert view.debug == DebugViews(texture=False, rig=True, colors=True, mesh_lines=True, floor=True, skeleton=True)
     assert (file.output, file.format) == (Path("out/a.MP4"), Format.MP4)

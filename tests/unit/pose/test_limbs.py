@@ -20,7 +20,7 @@ def test_joints_are_judged_by_the_outline(style, seed):
     assert apart.max() < 0.15
 
 
-def test_the_size_of_the_picture_does_not_matter():
+def test_the_size_of_the_image_does_not_matter():
     figure = drawn_figure("outlined")
     large = np.repeat(np.repeat(figure.mask, 3, axis=0), 3, axis=1)
     assert keypoints_from_mask(large)[:, :2] / 3 == pytest.approx(keypoints_from_mask(figure.mask)[:, :2], abs=12)

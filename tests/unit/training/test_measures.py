@@ -20,7 +20,7 @@ def test_average_precision_counts_what_was_never_found():
     assert average_precision([(0.9, False), (0.8, True)], 1) == 0.5
 
 
-def test_the_likely_share_of_alarms_narrows_with_the_number_of_pictures():
+def test_the_likely_share_of_alarms_narrows_with_the_number_of_images():
     few, many = wilson_interval(1, 43), wilson_interval(10, 430)
     assert few[0] < many[0] < 10 / 430 < many[1] < few[1]
     assert wilson_interval(0, 100)[0] == 0.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from drawings.figures.marks import INK, Colour, Mark, Points
 from drawings.mediums import Pen
-from drawings.papers import Picture
+from drawings.papers import FloatImage
 from drawings.textures import cutting
 
 FINER = 2
@@ -48,9 +48,9 @@ class Shading:
 class Canvas:
     """A page while it's being drawn on. Pixel centres are at whole coordinates."""
 
-    def __init__(self, paper: Picture, rng: np.random.Generator) -> None:
+    def __init__(self, paper: FloatImage, rng: np.random.Generator) -> None:
         self.paper = paper
-        self.picture = paper.copy()
+        self.image = paper.copy()
         self.owned: NDArray[np.uint8] = np.zeros((paper.shape[0], paper.shape[1]), np.uint8)
         self.parts: NDArray[np.uint8] = np.zeros_like(self.owned)
         self.shading = Shading()
@@ -85,7 +85,7 @@ class Canvas:
             return
         inside = np.zeros(self.owned[window].shape, np.uint8)
         cv2.fillPoly(inside, [_fixed(area - (window[1].start, window[0].start))], 255, shift=SHIFT)
-        cv2.copyTo(self.paper[window], inside, self.picture[window])
+        cv2.copyTo(self.paper[window], inside, self.image[window])
 
     def _coverage(self, window: Window, strokes: list[Points], width: float, pressure: float) -> NDArray[np.float32]:
         """How much of each pixel lines cover, 0 to 1."""
@@ -113,7 +113,7 @@ class Canvas:
             coverage = coverage * eaten
         elif pen.opacity < 1:
             coverage = coverage * np.float32(pen.opacity)
-        target = self.picture[window]
+        target = self.image[window]
         share = coverage[:, :, None]
         ink = np.asarray(colour, np.float32)
         if medium.covers:
@@ -147,7 +147,7 @@ class Canvas:
             coverage *= self._coverage(window, [lines] if kind != "hatch" else list(lines.reshape(-1, 2, 2)), pen.width * 1.1, 0.3)
         self._blend(window, coverage, colour, pen, part=part)
         if kind == "flood" and self.shading.strength > 0 and part is not None:
-            self.picture[window] *= self.shading.light(coverage)[:, :, None]
+            self.image[window] *= self.shading.light(coverage)[:, :, None]
 
 
 def _fixed(shape: Points) -> NDArray[np.int32]:

@@ -29,19 +29,19 @@ LEFT, RIGHT, MIDDLE = (230, 40, 40), (20, 160, 60), (200, 40, 220)
 
 
 def annotated(sample: Sample) -> NDArray[np.uint8]:
-    """The picture with masks tinted by body part, boxes, and joints: left red, right green, face magenta; guessed ones hollow."""
-    picture = sample.rgb.copy()
+    """The image with masks tinted by body part, boxes, and joints: left red, right green, face magenta; guessed ones hollow."""
+    image = sample.rgb.copy()
     for figure in sample.figures:
         tint = PART_COLOURS[figure.parts][figure.mask]
-        picture[figure.mask] = (picture[figure.mask] * 0.5 + tint * 0.5).astype(np.uint8)
+        image[figure.mask] = (image[figure.mask] * 0.5 + tint * 0.5).astype(np.uint8)
         left, top, right, bottom = (int(side) for side in figure.box)
-        cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), (255, 160, 0), 1)
+        cv2.rectangle(image, (left, top), (right - 1, bottom - 1), (255, 160, 0), 1)
         spots = np.round(figure.keypoints[:, :2]).astype(int).tolist()
         seen = figure.keypoints[:, 2]
         for one, other in SKELETON:
             if seen[one] and seen[other]:
                 cv2.line(
-                    picture,
+                    image,
                     spots[one],
                     spots[other],
                     LEFT if one % 2 and other % 2 else RIGHT if not (one % 2 or other % 2) else MIDDLE,
@@ -52,8 +52,8 @@ def annotated(sample: Sample) -> NDArray[np.uint8]:
             if seen[index]:
                 colour = MIDDLE if index == NOSE else LEFT if index % 2 else RIGHT
                 radius = 3 if index == NOSE or index >= FIRST_BODY_KEYPOINT else 1
-                cv2.circle(picture, spot, radius, colour, -1 if seen[index] == 2 else 1, cv2.LINE_AA)
-    return picture
+                cv2.circle(image, spot, radius, colour, -1 if seen[index] == 2 else 1, cv2.LINE_AA)
+    return image
 
 
 def sheet(samples: list[Sample], *, bare: bool, cell: int, columns: int) -> NDArray[np.uint8]:
@@ -61,9 +61,9 @@ def sheet(samples: list[Sample], *, bare: bool, cell: int, columns: int) -> NDAr
     rows = -(-len(samples) // columns)
     page = np.full((rows * cell, columns * cell, 3), 110, np.uint8)
     for index, sample in enumerate(samples):
-        picture = sample.rgb if bare else annotated(sample)
-        scale = (cell - 4) / max(picture.shape[:2])
-        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        image = sample.rgb if bare else annotated(sample)
+        scale = (cell - 4) / max(image.shape[:2])
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         top, left = index // columns * cell, index % columns * cell
         page[top : top + small.shape[0], left : left + small.shape[1]] = small
         caption = f"{sample.seed} {sample.style} {sample.medium} {sample.paper}"

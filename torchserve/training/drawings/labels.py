@@ -44,7 +44,7 @@ def _distances(at: NDArray[np.int64], chain: NDArray[np.float64]) -> NDArray[np.
 
 
 def with_rim(parts: Map) -> Map:
-    """The parts with a rim around them that is as wide, for the figure, in small pictures as in large ones. Paper in a gap between two
+    """The parts with a rim around them that is as wide, for the figure, in small images as in large ones. Paper in a gap between two
     different parts, as between arm and trunk or between legs, stays paper however narrow the gap is.
     """
     drawn = parts > 0

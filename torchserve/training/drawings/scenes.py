@@ -57,7 +57,7 @@ def fitted(figure: DrawnFigure, box: Box) -> tuple[DrawnFigure, float]:
 
 def page_pen(canvas: Canvas, rng: np.random.Generator, medium: Medium, figure_height: float) -> Pen:
     """A pen whose width follows the figure and, less, the page: small figures have thick lines."""
-    red, green, blue = (int(level) for level in canvas.picture[::16, ::16].mean(axis=(0, 1)))
+    red, green, blue = (int(level) for level in canvas.image[::16, ::16].mean(axis=(0, 1)))
     return sampled_pen(rng, medium, figure_height**0.65 * len(canvas.paper) ** 0.35, (red, green, blue))
 
 
@@ -108,13 +108,13 @@ def draw_toolbar(canvas: Canvas, rng: np.random.Generator) -> None:
     """A drawing program's bar of tools and colours along one side of a screen; it is no part of the page and stays when it is wiped."""
     height, width = canvas.owned.shape
     depth = int(rng.uniform(0.04, 0.1) * max(height, width))
-    picture = canvas.picture if rng.random() < 0.6 else canvas.picture.transpose(1, 0, 2)
-    bar = picture[:depth] if rng.random() < 0.7 else picture[-depth:]
+    image = canvas.image if rng.random() < 0.6 else canvas.image.transpose(1, 0, 2)
+    bar = image[:depth] if rng.random() < 0.7 else image[-depth:]
     bar[:] = rng.uniform(30, 245)
     icon = max(4, int(depth * 0.6))
     for left in range(icon // 2, int(bar.shape[1] * rng.uniform(0.4, 1.0)) - icon, int(icon * rng.uniform(1.2, 2.2))):
         bar[(depth - icon) // 2 : (depth + icon) // 2, left : left + icon] = any_of(rng, BRIGHT)
-    canvas.paper[:] = canvas.picture
+    canvas.paper[:] = canvas.image
 
 
 def draw_ground(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen) -> None:
@@ -131,12 +131,12 @@ def draw_ground(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen) 
             if rng.random() < 0.5
             else np.float32(0)
         )
-        canvas.picture[:] = np.clip(sky + shade, 0, 255)
+        canvas.image[:] = np.clip(sky + shade, 0, 255)
         if rng.random() < 0.7:
             hill = np.concatenate([line, np.array([[width + 9, height + 9], [-9, height + 9]])])
             canvas.draw(Mark((), hill, fill=any_of(rng, BRIGHT[3:5])), pen, opaque=False, fill_kind="flood")
         if rng.random() < 0.7:
-            canvas.paper[:] = canvas.picture
+            canvas.paper[:] = canvas.image
         return
     if draw < 0.8:
         colour: Colour = any_of(rng, pen.medium.colours)

@@ -40,7 +40,7 @@ from tests.unit.adapters.model_server.stub_server import (
     key_file,
 )
 
-PICTURE = np.full((60, 50, 3), 200, dtype=np.uint8)
+IMAGE = np.full((60, 50, 3), 200, dtype=np.uint8)
 SECRET = "s3cr3t-Kq8_"
 DEAD = ServerEndpoint("http://127.0.0.1:9")
 
@@ -63,7 +63,7 @@ class Client:
         )
 
     def detections(self):
-        return self.predictor.detections(PICTURE)
+        return self.predictor.detections(IMAGE)
 
     @property
     def faults(self) -> list[str | None]:
@@ -93,19 +93,19 @@ def test_a_good_answer(client, stub):
 def test_keypoints_go_to_the_other_model(client, stub):
     """(17, 3) float64."""
     stub.will(GOOD_JOINTS)
-    assert client.predictor.pose(PICTURE).keypoints.shape == (17, 3)
+    assert client.predictor.pose(IMAGE).keypoints.shape == (17, 3)
     assert stub.received[0].path == "/predictions/drawn_humanoid_pose_estimator"
 
 
-def test_a_large_picture_is_reduced_and_the_box_grows_back(stub, clock):
-    """Boxes are in px of the picture that was asked about."""
+def test_a_large_image_is_reduced_and_the_box_grows_back(stub, clock):
+    """Boxes are in px of the image that was asked about."""
     client = Client(ServerEndpoint(stub.url), clock=clock, longest_side_px=100, encoding=ImageEncoding.PNG)
     (detection,) = client.predictor.detections(np.zeros((400, 200, 3), dtype=np.uint8))
     assert (detection.box.left, detection.box.bottom) == (4.0, 160.0)
     assert b"\x89PNG" in stub.received[0].body
 
 
-def test_a_picture_of_the_wrong_shape(client):
+def test_an_image_of_the_wrong_shape(client):
     """Is the caller's mistake, found before anything is sent."""
     with pytest.raises(ShapeError):
         client.predictor.detections(np.zeros((4, 4), dtype=np.uint8))
@@ -136,7 +136,7 @@ def test_what_is_the_servers_fault_is_asked_again(client, stub, reply, fault):
 
 @pytest.mark.parametrize(("reply", "fault"), TRANSIENT)
 def test_what_stays_the_servers_fault_is_an_outage(client, stub, reply, fault):
-    """With the last status, the number of attempts, and no probe: no picture is suspected."""
+    """With the last status, the number of attempts, and no probe: no image is suspected."""
     stub.will(reply)
     with pytest.raises(UpstreamUnavailable) as caught:
         client.detections()
@@ -148,7 +148,7 @@ def test_what_stays_the_servers_fault_is_an_outage(client, stub, reply, fault):
 
 @pytest.mark.parametrize(("reply", "fault"), TRANSIENT)
 def test_who_finds_out_whether_a_server_is_back_asks_once(stub, clock, reply, fault):
-    """And asks a tiny question after it only where the picture itself could have brought this about."""
+    """And asks a tiny question after it only where the image itself could have brought this about."""
     client = Client(ServerEndpoint(stub.url), clock=clock, is_probe=True)
     stub.will(reply)
     with pytest.raises(UpstreamUnavailable) as caught:
@@ -157,7 +157,7 @@ def test_who_finds_out_whether_a_server_is_back_asks_once(stub, clock, reply, fa
     assert len(client.probes) == (fault == "server_error")
 
 
-def test_a_picture_that_alone_gets_no_answer_is_suspected_by_who_finds_out(stub, clock):
+def test_an_image_that_alone_gets_no_answer_is_suspected_by_who_finds_out(stub, clock):
     client = Client(ServerEndpoint(stub.url), clock=clock, is_probe=True)
     stub.will(Canned(502, b"", "text/plain"), GOOD)
     with pytest.raises(UpstreamUnavailable) as caught:
@@ -201,7 +201,7 @@ PERHAPS = [
 
 
 @pytest.mark.parametrize(("reply", "fault"), PERHAPS)
-def test_a_picture_that_breaks_the_answer_every_time(client, stub, reply, fault):
+def test_an_image_that_breaks_the_answer_every_time(client, stub, reply, fault):
     """Is refused after three times, if the server answers a probe then."""
     stub.will(reply, reply, reply, GOOD)
     with pytest.raises(PredictionRefused) as caught:
@@ -213,7 +213,7 @@ def test_a_picture_that_breaks_the_answer_every_time(client, stub, reply, fault)
 
 @pytest.mark.parametrize(("reply", "fault"), PERHAPS)
 def test_a_server_that_breaks_every_answer(client, stub, reply, fault):
-    """The probe fails as well: an outage, and no picture's fault."""
+    """The probe fails as well: an outage, and no image's fault."""
     stub.will(reply)
     with pytest.raises(UpstreamUnavailable):
         client.detections()
@@ -230,7 +230,7 @@ def test_an_answer_that_is_broken_once(client, stub, reply, fault):
 
 
 @pytest.mark.parametrize("status", [400, 413, 415, 422, 418])
-def test_a_picture_that_the_handler_refuses(client, stub, status):
+def test_an_image_that_the_handler_refuses(client, stub, status):
     """Is refused at once, after a probe; asking again would not change it."""
     stub.will(replace(BAD_INPUT, status=status), GOOD)
     with pytest.raises(PredictionRefused) as caught:
@@ -239,7 +239,7 @@ def test_a_picture_that_the_handler_refuses(client, stub, status):
     assert (client.faults, client.probes) == (["refused"], [None])
 
 
-def test_a_server_that_refuses_every_picture(client, stub):
+def test_a_server_that_refuses_every_image(client, stub):
     """Is itself ill."""
     stub.will(BAD_INPUT)
     with pytest.raises(UpstreamUnavailable):
@@ -250,7 +250,7 @@ def test_a_crop_without_a_figure(client, stub):
     """An empty list from the pose estimator is refused: there are no joints to be had."""
     stub.will(Canned(content=[]), GOOD_JOINTS)
     with pytest.raises(PredictionRefused, match="no figure"):
-        client.predictor.pose(PICTURE)
+        client.predictor.pose(IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_a_changed_key_file_is_read_before_it_is_needed(stub, clock, tmp_path):
 
 @pytest.mark.parametrize("reply", [INVALID_KEY, Canned(401, b"", "text/plain"), Canned(403, b"", "text/plain")])
 def test_a_key_that_stays_refused(stub, clock, tmp_path, reply):
-    """Is an error of its own, after one attempt: nobody's picture is to blame."""
+    """Is an error of its own, after one attempt: nobody's image is to blame."""
     stub.will(reply)
     client = Client(ServerEndpoint(stub.url, key_file(tmp_path, "wrong")), clock=clock)
     with pytest.raises(UpstreamUnauthorized) as caught:
@@ -448,7 +448,7 @@ def test_jitter_differs_between_clients(stub, clock):
         settings = TorchServeSettings((ServerEndpoint(stub.url),), max_attempts=3)
         predictor = TorchServePredictor(settings, clock=clock, sleep=clock.sleep, rng=random.Random(seed))
         with pytest.raises(UpstreamUnavailable):
-            predictor.detections(PICTURE)
+            predictor.detections(IMAGE)
         waits.append(clock.slept[-2:])
     assert waits[0] != waits[1]
 
@@ -461,11 +461,11 @@ def test_a_stop_ends_the_wait_and_asks_nothing_more(stub):
     predictor = TorchServePredictor(settings, stop=stop, on_attempt=lambda _: threading.Timer(0.02, stop.set).start())
     started_s = time.monotonic()
     with pytest.raises(UpstreamUnavailable, match="is stopping"):
-        predictor.detections(PICTURE)
+        predictor.detections(IMAGE)
     assert time.monotonic() - started_s < 5.0
     assert len(stub.received) == 1
     with pytest.raises(UpstreamUnavailable, match="is stopping"):
-        predictor.detections(PICTURE)
+        predictor.detections(IMAGE)
     assert len(stub.received) == 1
 
 

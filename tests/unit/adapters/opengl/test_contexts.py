@@ -412,9 +412,9 @@ with GLRenderer.open(ContextKind(os.environ["KIND"]), {"AD_USE_MESA": "1"}) as r
             digests.append(hashlib.sha256(stage.draw([layer], [], Fraction(0)).pixels.tobytes()).hexdigest())
 print(json.dumps(digests))
 """
-    pictures = [json.loads(run(code, KIND=kind)) for kind in (ContextKind.EGL_SURFACELESS, ContextKind.OSMESA)]
-    assert pictures[0] == pictures[1]
-    assert len(set(pictures[0])) == 3
+    images = [json.loads(run(code, KIND=kind)) for kind in (ContextKind.EGL_SURFACELESS, ContextKind.OSMESA)]
+    assert images[0] == images[1]
+    assert len(set(images[0])) == 3
 
 
 @pytest.mark.gl

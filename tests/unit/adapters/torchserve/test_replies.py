@@ -212,7 +212,7 @@ ENTRY = st.fixed_dictionaries({"class_name": st.just("humanoid"), "bbox": JSON, 
 @settings(max_examples=60)
 @given(st.lists(ENTRY, max_size=3) | JSON)
 def test_anything(content):
-    """Any JSON is an answer inside the picture, or garbage."""
+    """Any JSON is an answer inside the image, or garbage."""
     body = json.dumps(content).encode()
     with contextlib.suppress(InvalidReply):
         for detection in detections(body, width=100, height=80):

@@ -20,7 +20,7 @@ from drawings.figures.shapes import half_width, turned
 from drawings.figures.stance import limb_style
 
 MIXED = "mixed"
-"""The style of these figures, which only training pictures have."""
+"""The style of these figures, which only training images have."""
 ANY_BUILD = Build((0.05, 0.26), (0.05, 0.24), (0.17, 0.44), (0.12, 0.6), (0.1, 0.6), (0.012, 0.085), (0.016, 0.1))
 """All builds' ranges, and more; each proportion is drawn by itself."""
 WIDEST = 0.28

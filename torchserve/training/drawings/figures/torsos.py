@@ -1,4 +1,4 @@
-"""The marks of a torso: its outline, belts, buttons, stripes, folds, knobs, pictures on the chest."""
+"""The marks of a torso: its outline, belts, buttons, stripes, folds, knobs, images on the chest."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF005 - adding a pair to an array moves it
-"""What fills the whole picture behind figures: skies, meadows, seas, streets, rooms, patterns, the chequers of fake transparency."""
+"""What fills the whole image behind figures: skies, meadows, seas, streets, rooms, patterns, the chequers of fake transparency."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def draw_backdrop(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen
     kinds = (_landscape, _landscape, _landscape, _waves, _room, _pattern, _wash)
     kinds[rng.integers(len(kinds))](canvas, rng, hand, pen)
     if rng.random() < 0.35:
-        canvas.paper[:] = canvas.picture
+        canvas.paper[:] = canvas.image
 
 
 def draw_chequers(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -47,7 +47,7 @@ def draw_chequers(canvas: Canvas, rng: np.random.Generator) -> None:
     if rng.random() < 0.2:
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), 45, 1.5)
         squares = cv2.warpAffine(squares, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
-    canvas.picture[:] = squares[:, :, None]
+    canvas.image[:] = squares[:, :, None]
     canvas.paper[:] = 255
 
 
@@ -69,7 +69,7 @@ def _sky(canvas: Canvas, rng: np.random.Generator) -> None:
     if rng.random() < 0.5:
         last = np.clip(first + np.float32(rng.normal(0, 30)), 0, 255)
     share = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
-    canvas.picture[:] = first * (1 - share) + last * share
+    canvas.image[:] = first * (1 - share) + last * share
 
 
 def _painted(rng: np.random.Generator, pen: Pen) -> str:
@@ -121,14 +121,14 @@ def _waves(canvas: Canvas, rng: np.random.Generator, _: Hand, pen: Pen) -> None:
 
 
 def _room(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen) -> None:
-    """A wall and a floor, with boxes and pictures: the inside of a house."""
+    """A wall and a floor, with boxes and images: the inside of a house."""
     height, width = canvas.owned.shape
-    canvas.picture[:] = varied(rng, any_of(rng, BRIGHT), 30) if rng.random() < 0.6 else rng.uniform(150, 250)
+    canvas.image[:] = varied(rng, any_of(rng, BRIGHT), 30) if rng.random() < 0.6 else rng.uniform(150, 250)
     floor = rng.uniform(0.6, 0.92) * height
-    canvas.picture[int(floor) :] = varied(rng, any_of(rng, GRASS), 30)
+    canvas.image[int(floor) :] = varied(rng, any_of(rng, GRASS), 30)
     if rng.random() < 0.5:
         stripe = max(4, int(rng.uniform(0.03, 0.1) * width))
-        canvas.picture[: int(floor), (np.arange(width) // stripe) % 2 == 0] *= np.float32(rng.uniform(0.85, 0.97))
+        canvas.image[: int(floor), (np.arange(width) // stripe) % 2 == 0] *= np.float32(rng.uniform(0.85, 0.97))
     for _ in range(int(rng.integers(1, 6))):
         size = rng.uniform(0.08, 0.35, 2) * min(height, width)
         at = rng.uniform((0, 0), (width, floor))
@@ -141,20 +141,20 @@ def _pattern(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen) -> 
     """A card's ground: one colour, a gradient, stripes, dots, rays, a disc behind the figure."""
     height, width = canvas.owned.shape
     first, second = (np.array(varied(rng, any_of(rng, BRIGHT), 25), np.float32) for _ in range(2))
-    canvas.picture[:] = first
+    canvas.image[:] = first
     draw = rng.random()
     ys, xs = np.indices((height, width)).astype(np.float32)
     if draw < 0.25:
         share = np.clip((xs * rng.normal() + ys * rng.normal()) / max(height, width) + 0.5, 0, 1)[:, :, None]
-        canvas.picture[:] = first * (1 - share) + second * share
+        canvas.image[:] = first * (1 - share) + second * share
     elif draw < 0.5:
         gap, angle = rng.uniform(0.03, 0.15) * width, rng.uniform(0, np.pi)
         is_second = (xs * np.float32(np.cos(angle)) + ys * np.float32(np.sin(angle))) % gap < gap * rng.uniform(0.2, 0.6)
-        canvas.picture[is_second] = second
+        canvas.image[is_second] = second
     elif draw < 0.7:
         gap = rng.uniform(0.05, 0.15) * width
         is_second = np.hypot(xs % gap - gap / 2, ys % gap - gap / 2) < gap * rng.uniform(0.1, 0.35)
-        canvas.picture[is_second] = second
+        canvas.image[is_second] = second
     else:
         middle = rng.uniform(0.35, 0.65, 2) * (width, height)
         disc = hand.line(oval(middle / width, *(rng.uniform(0.25, 0.5),) * 2), closed=True) * width
