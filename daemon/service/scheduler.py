@@ -6,7 +6,7 @@ States of a job (`daemon.spool.recovery.JobState`) and what moves it on:
                        ^     |
                  start |     |------ failure for good, or of the last attempt --> FAILING --> failed/
                        |     |
-                       |     |------ figure that is probably not all right --> REVIEWING --> review/
+                       |     |------ figure that is probably not fully correct --> REVIEWING --> review/
                        |     |
                       WAITING<------ retry (attempt used); deferred, changed or stopped (attempt returned)
 

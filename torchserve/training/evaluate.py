@@ -1,7 +1,7 @@
 """Measure the exported networks through `EmbeddedPredictor`, as the pipeline uses them.
 
-`python evaluate.py --models pipeline/models --out FOLDER --count 400 --empty 400 [--real FOLDER ...]` draws held-out images, which have
-styles, mediums and papers that nothing was trained with, and as many without a figure as `--empty` says. It writes `report.json`, the
+`python evaluate.py --models pipeline/models --out FOLDER --count 400 --empty 400 [--real FOLDER ...]` draws held-out images, partly in
+styles, mediums and papers that are not in the training data, and as many without a figure as `--empty` says. It writes `report.json`, the
 model card's tables as `tables.md`, and contact sheets: `worst.png` and `alarms.png`. `--real` are folders of AnimatedDrawings characters
 (`char_cfg.yaml`, `texture.png`, perhaps `image.jpg`), which are never trained with.
 """
@@ -105,10 +105,10 @@ def average_precision(hits: list[tuple[float, bool]], count: int) -> float:
         count: figures in all images.
     """
     order = sorted(hits, key=lambda hit: -hit[0])
-    right = np.cumsum([is_right for _, is_right in order])
-    precision = right / np.arange(1, len(order) + 1)
+    correct = np.cumsum([is_correct for _, is_correct in order])
+    precision = correct / np.arange(1, len(order) + 1)
     precision = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(sum(p for p, (_, is_right) in zip(precision, order, strict=True) if is_right) / max(1, count))
+    return float(sum(p for p, (_, is_correct) in zip(precision, order, strict=True) if is_correct) / max(1, count))
 
 
 def summary(outcomes: Iterable[Outcome]) -> dict[str, float]:
@@ -123,7 +123,7 @@ def summary(outcomes: Iterable[Outcome]) -> dict[str, float]:
             "pck": float(np.mean([n for one in found for n in one.near] or [True])),
             "pck_limbs": float(np.mean([n for one in found for n in one.near_limbs] or [True])),
             "pck_hidden": float(np.mean([n for one in found for n in one.near_hidden] or [True])),
-            "all_right": float(np.mean([all(one.near_limbs) for one in found])),
+            "limbs_correct": float(np.mean([all(one.near_limbs) for one in found])),
         }
     named = [(one.parts_common, one.parts_either) for one in found if one.parts_common is not None and one.parts_either is not None]
     if named:
@@ -167,7 +167,7 @@ def synthetic_report(predictor: EmbeddedPredictor, first: int, count: int, out: 
 
 
 COLUMNS = {
-    "figures": "figures", "found": "found", "pck_limbs": "joints near", "all_right": "all limbs right", "mask_iou": "mask IoU",
+    "figures": "figures", "found": "found", "pck_limbs": "joints near", "limbs_correct": "all limbs correct", "mask_iou": "mask IoU",
     "parts_miou": "parts mIoU",
 }  # fmt: skip
 """Keys of `summary` and the headings of their columns."""

@@ -31,7 +31,7 @@ def test_hidden_joints_count_apart():
     kinds = {"style": "stick"}
     fared = summary([Outcome(1, kinds, 0.9, 0.8, [True, True], [True], [False]), Outcome(2, kinds, 0.2, 0.0, [], [])])
     assert fared["found"] == 0.5
-    assert fared["pck"] == fared["all_right"] == 1.0
+    assert fared["pck"] == fared["limbs_correct"] == 1.0
     assert fared["pck_hidden"] == 0.0
     assert np.isclose(fared["mask_iou"], 0.8)
 
@@ -47,9 +47,9 @@ def test_parts_count_over_all_figures_and_absent_ones_not_at_all():
 
 
 def test_tables_have_a_row_a_line():
-    by = {"medium": {"gel_pen": {"figures": 2, "found": 1.0, "pck_limbs": 0.985, "all_right": 0.5, "mask_iou": 0.9512}}}
+    by = {"medium": {"gel_pen": {"figures": 2, "found": 1.0, "pck_limbs": 0.985, "limbs_correct": 0.5, "mask_iou": 0.9512}}}
     assert tables({"by": by}).splitlines() == [
-        "| medium | figures | found | joints near | all limbs right | mask IoU | parts mIoU |",
+        "| medium | figures | found | joints near | all limbs correct | mask IoU | parts mIoU |",
         "|---|---|---|---|---|---|---|",
         "| gel pen | 2 | 100.0 % | 98.5 % | 50.0 % | 0.951 |  |",
     ]
