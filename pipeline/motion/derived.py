@@ -29,7 +29,7 @@ class MotionChoices:
     Attributes:
         up: which axis of the file points up.
         facing: which axis of the file the body faces in the first frame.
-        travel: what is shown of the way.
+        travel: what is shown of the path.
         loop: find frames that can be played as a loop, and close it.
         clip: the name of a clip of a file with several.
         retarget: name or path of the retarget configuration that is used: its joints say where the body is.

@@ -43,10 +43,10 @@ def sagittal(points: Floats) -> tuple[Floats, Floats]:
 
 
 def is_better_seen_from_front(points: Floats) -> bool:
-    """Whether a cloud of joint positions (N, 3) loses less in the image from the front, along x, than in the one from the side, along z.
+    """Whether joint positions (N, 3) lose less when they are projected from the front, along x, than from the side, along z.
 
-    The direction in which the cloud spreads least, its third principal component, is compared with both directions of view; the image
-    along the closer one wins. A tie goes to the front.
+    The direction in which the cloud spreads least, its third principal component, is compared with both directions of view, and
+    the closer one wins. A tie goes to the front.
     """
     centered = points - points.mean(axis=0)
     normal = np.linalg.eigh(centered.T @ centered)[1][:, 0]

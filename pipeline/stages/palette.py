@@ -73,12 +73,12 @@ def palette_of(
     Args:
         sprites: what is drawn. Each weighs as much as the others. Over an opaque plain background its soft rim counts blended;
             otherwise pixels with alpha below 128 do not count.
-        canvas: its image weighs as much as all sprites together; an opaque plain background becomes a color of its own where it is
-            seen, also through the image.
+        canvas: its background image weighs as much as all sprites together; an opaque plain background becomes a color of its own
+            where it is seen, also through the image.
         exact: RGB colors, 0..255, that must come out as they are (debug views).
-        max_colors: 1..255; None is 63 for drawings alone, and 255 where an image needs them.
+        max_colors: 1..255; None is 63 for drawings alone, and 255 where a background image needs them.
         invisible_error: mean squared error of a channel, levels squared, at which to stop adding colors; None is the one for
-            drawings, or with an image a smaller one, because its smooth skies would show bands.
+            drawings, or with a background image a smaller one, because its smooth skies would show bands.
     Returns:
         at least one color; the colors in `exact` and the plain background come last. Of those that share a cell of the table
         the last is answered.

@@ -79,4 +79,4 @@ def test_feet_knees_and_elbows_say_where_ahead_is(ahead, toes) -> None:
 def test_a_walk_is_a_clue_of_its_own() -> None:
     evidence, clues = is_first_left(places(ahead=0.0, toes=False, steps=10.0))
     assert evidence > 0.15
-    assert clues == ("the way of the walk",)
+    assert clues == ("the direction of the walk",)

@@ -446,7 +446,7 @@ def test_a_gap_of_seconds_is_noted(library, tmp_path) -> None:
     gappy[20:50, 9] = 0.0
     path = tmp_path / "gappy.json"
     path.write_text(json.dumps({"fps": 30, "frames": [*gappy[:60].tolist(), None, [], *gappy[60:].tolist()]}))
-    assert "a joint is out of sight for up to 1.0 s: its way is filled in" in library.warnings(path)
+    assert "a joint is out of sight for up to 1.0 s: its path is filled in" in library.warnings(path)
 
 
 def test_nothing_but_a_clip_is_asked_of_a_format_with_one(tmp_path) -> None:
