@@ -33,7 +33,7 @@ from pipeline.types import Animation, Canvas, Format, Frame, OutputClock, Palett
 
 REPEATS = 3
 EVERY = 7
-"""Quality is looked at in every seventh frame and the one after it."""
+"""Quality is measured in every seventh frame and the one after it."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Material:
         return np.dstack([np.rint(mixed).astype(np.uint8), np.full(image.shape[:2], 255, np.uint8)])
 
     def given(self, layout: PixelLayout) -> list[Frame]:
-        """The frames as the renderer would give them."""
+        """Frames as the renderer would produce them."""
         if layout is PixelLayout.OPAQUE:
             return [Frame(self.whole(frame, opaque=True), 0, 0, frame.pts) for frame in self.frames]
         return self.cut_out if layout is PixelLayout.CUT_OUT else self.frames
@@ -86,7 +86,7 @@ def synthetic() -> Material:
 
 
 class _Recorder:
-    """An encoder that keeps the frames, and what it is opened with, instead."""
+    """An encoder that only keeps the frames and the arguments that it is opened with."""
 
     format = Format.APNG
 
@@ -118,7 +118,7 @@ class _NoStopwatch:
 
 
 def reference(root: Path) -> Material:
-    """AnimatedDrawings' char1, dancing the dab before its own camera."""
+    """AnimatedDrawings' char1, dancing the dab, as its own camera shows it."""
     from pipeline import animate
     from pipeline.adapters.opengl.renderer import GLRenderer
     from pipeline.files.character_files import read_character

@@ -1,4 +1,4 @@
-"""How well rigs survive what networks do to joints. Prints a table:
+"""How well rigs survive the errors that models make in joints. Prints a table:
 
     ANIMATED_DRAWINGS_ROOT=... python tests/benchmarks/joints.py
 

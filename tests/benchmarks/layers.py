@@ -1,4 +1,4 @@
-"""What layers do to figures whose limbs touch the body, and what they cost. Prints a table, a row for each figure:
+"""How much layers reduce the tearing of figures whose limbs touch the body, and what they cost. Prints a table, a row for each figure:
 
     python tests/benchmarks/layers.py [CHARACTER_DIR ...] [--drawn 12] [--motions wave,dance,jumping_jacks] [--sheet OUT.jpg]
 

@@ -20,9 +20,9 @@ IMAGES = {".jpg", ".jpeg", ".png"}
 
 
 def drawings(root: Path, options: argparse.Namespace) -> bool:
-    """The samples over and over (and those beside ANIMATED_DRAWINGS_ROOT), each copy with a few bytes of its own at its end.
+    """Animate copies of the samples (and of those beside ANIMATED_DRAWINGS_ROOT), each with a few extra bytes at its end.
 
-    With --backlog, a tenth of the count is timed with ten waiting, and again with so many; those that wait are left in the inbox.
+    With --backlog, a tenth of the count is timed with ten waiting, and again with a backlog; those that wait are left in the inbox.
     """
     if options.backlog:
         return _beside_backlogs(root, options.count, options.backlog)
@@ -65,7 +65,7 @@ def drawings(root: Path, options: argparse.Namespace) -> bool:
 
 
 def _beside_backlogs(root: Path, count: int, backlog: int) -> bool:
-    """The median time between two drawings' ends, by how many wait; interleaved, as a shared machine's speed changes with time."""
+    """The median time between two completions, by the number of waiting drawings; interleaved, because a shared machine's speed changes."""
     depths = (10, backlog, 10, backlog)
     medians: dict[int, list[float]] = {depth: [] for depth in depths}
     for turn, depth in enumerate(depths):

@@ -1,4 +1,4 @@
-"""How well figures are cut out of good and bad photographs, beside the original's method. Prints a table:
+"""How well figures are cut out of good and bad photographs, compared with the original's method. Prints a table:
 
     ANIMATED_DRAWINGS_ROOT=... python tests/benchmarks/masks.py [folder for overlays]
 

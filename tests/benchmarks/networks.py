@@ -1,4 +1,4 @@
-"""The networks in this process against the same networks on a TorchServe with one worker each. Prints a table:
+"""The models in this process compared with the same models on a TorchServe with one worker each. Prints a table:
 
     python tests/benchmarks/networks.py [--torchserve-python VENV/bin/python] [--drawings 40]
 
@@ -41,7 +41,7 @@ LONGEST_SIDE_PX = 1000
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one configuration at one concurrency."""
+    """Measurements of one configuration at one concurrency."""
 
     latencies_ms: np.ndarray
     wall_s: float
@@ -63,7 +63,7 @@ def images() -> list[Bytes]:
 
 
 def one_drawing(predictor: Predictor, rgb: Bytes) -> float:
-    """ms."""
+    """Median latency, ms."""
     began_s = time.perf_counter()
     box = predictor.detections(rgb)[0].box
     top, left = max(int(box.top), 0), max(int(box.left), 0)
@@ -72,7 +72,7 @@ def one_drawing(predictor: Predictor, rgb: Bytes) -> float:
 
 
 def measured(predictor: Predictor, concurrency: int, count: int, memory_mb: Callable[[], float]) -> Outcome:
-    """`count` drawings, after a few to warm up."""
+    """Measure `count` drawings, after a few to warm up."""
     for rgb in images():
         one_drawing(predictor, rgb)
     work = list(islice(cycle(images()), count))

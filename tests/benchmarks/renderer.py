@@ -1,4 +1,4 @@
-"""What a frame costs: layouts x image sizes x context kinds, on a made-up figure of about 1200 triangles.
+"""Cost of a frame by pixel layout, size and kind of context, for a synthetic figure of about 1200 triangles.
 
     python tests/benchmarks/renderer.py [--frames 339] [--repeats 5] [--triangles 1200] [--kind egl-surfaceless]
 

@@ -1,4 +1,4 @@
-"""Good photographs of drawings made worse in the ways that photographs and paper are bad, and the method that they are compared with."""
+"""Good photographs of drawings, made worse as bad photographs and bad paper are; and AnimatedDrawings' method, for comparison."""
 
 from __future__ import annotations
 
