@@ -1,4 +1,4 @@
-"""Figures drawn by code in several styles, with exactly known masks and joints, for tests of cutting out and rigging."""
+"""Synthetic figures in several styles, with exactly known masks and joints, for tests of cutting out and rigging."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _keypoints(at: dict[int, np.ndarray]) -> np.ndarray:
 
 
 def _shape(at: dict[int, np.ndarray], size: np.ndarray, radius: float, *, with_skirt: bool, with_trunk: bool) -> dict[str, np.ndarray]:
-    """Head, and everything, at ENLARGED size."""
+    """Draw head and body at the enlarged size."""
     shape = (int(size[1]) * ENLARGED, int(size[0]) * ENLARGED)
     head, whole = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     cv2.circle(head, _at(at[0]), int(0.095 * size[1] * ENLARGED), 1, cv2.FILLED)

@@ -1,4 +1,4 @@
-"""A model server of a few lines: answers AnimatedDrawings' two endpoints for one known figure."""
+"""A small model server that answers AnimatedDrawings' two endpoints for one known figure."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture

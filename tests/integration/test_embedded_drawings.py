@@ -1,4 +1,4 @@
-"""The networks in process on real drawings, which they have never learnt from."""
+"""The models in process, on real drawings that they were not trained with."""
 
 from __future__ import annotations
 
