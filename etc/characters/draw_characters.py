@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent / "author"))
 
 from sketches import SKETCHES, Sketch
 
-COLOURS = 128
-"""How many colours an image is reduced to: paper grain is most of a PNG's bytes."""
+COLORS = 128
+"""How many colors an image is reduced to: paper grain is most of a PNG's bytes."""
 
 LIMB = ("shoulder", "elbow", "hand", "hip", "knee", "foot")
 PARENT_OF = {"shoulder": "torso", "hip": "root"}
@@ -38,9 +38,9 @@ def configuration(sketch: Sketch) -> dict[str, object]:
 
 
 def texture(sketch: Sketch) -> Image.Image:
-    """The drawing with its paper, as an opaque RGBA image of few colours."""
+    """The drawing with its paper, as an opaque RGBA image of few colors."""
     image = Image.fromarray(sketch.sheet.image())
-    few = image.quantize(COLOURS, Image.Quantize.MEDIANCUT, kmeans=4, dither=Image.Dither.NONE).convert("RGB")
+    few = image.quantize(COLORS, Image.Quantize.MEDIANCUT, kmeans=4, dither=Image.Dither.NONE).convert("RGB")
     return few.convert("RGBA")
 
 

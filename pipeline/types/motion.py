@@ -95,7 +95,7 @@ class DrawGroup:
 
 @dataclass(frozen=True)
 class RootOffset:
-    """How far the figure travels: limb chains whose lengths are compared, and the plane that is travelled in."""
+    """How far the figure travels: limb chains whose lengths are compared, and the plane that is traveled in."""
 
     motion_chains: tuple[tuple[str, ...], ...]
     character_chains: tuple[tuple[str, ...], ...]

@@ -208,7 +208,7 @@ def waiting_time(record: dict[str, Any]) -> float:
     return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
 
 
-def travelling_bytes(folder: Path) -> None:
+def traveling_bytes(folder: Path) -> None:
     """Print the bytes that each sample drawing sends to a worker and gets back."""
     from daemon.cluster.parcels import pack_result, pack_task, unpack_task
     from daemon.options.inference import InferenceRequest
@@ -283,7 +283,7 @@ def main(arguments: list[str]) -> None:
         "costs": lambda folder: costs(folder, *(numbers or [1000])),
         "paired": lambda folder: paired(folder, *(numbers or [3])),
         "share": lambda folder: share(folder, *(numbers or [3])),
-        "bytes": travelling_bytes,
+        "bytes": traveling_bytes,
         "troubles": lambda folder: troubles(folder, *(numbers or [300])),
         "real": lambda folder: real_troubles(folder, next(iter(numbers), 300), folders),
     }

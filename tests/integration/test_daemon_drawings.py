@@ -79,7 +79,7 @@ def test_folders_and_sidecars_choose_options(server: Server, image: Path, tmp_pa
     leek = manifest(tmp_path, "leek.json")
     assert [output["file"] for output in leek["outputs"]] == ["leek.dab.gif", "leek.dab.mp4", "leek.wave.gif", "leek.wave.mp4"]
     assert (leek["outputs"][0]["width"], leek["outputs"][0]["height"]) == (64, 48)
-    assert server.asked - asked == 8  # one drawing is analysed once, whatever its motions: four times two questions
+    assert server.asked - asked == 8  # one drawing is analyzed once, whatever its motions: four times two questions
     done = [record for record in records if record["event"] == "job.done"]
     assert len(done) == 4
     assert all(record["steps_ms"]["detect"] > 0 and record["stages_ms"]["render"] > 0 for record in done)

@@ -22,7 +22,7 @@ DETECTOR_STRIDE = 4
 """Px of the square per cell of the detector's maps."""
 
 BUMP_WIDTH, BUMP_CELLS = 0.11, 0.5
-"""Standard deviation of the bump around a centre: a share of the box's side, plus a part of a cell."""
+"""Standard deviation of the bump around a center: a share of the box's side, plus a part of a cell."""
 
 SIDES_FROM = 0.35
 """The sides of a box are learned in cells where its bump is higher than this."""
@@ -101,15 +101,15 @@ def detector_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Bat
     cells = side // DETECTOR_STRIDE
     rgb = np.empty((count, side, side, 3), np.uint8)
     masks = np.empty((count, side // 2, side // 2), np.float32)
-    centres, weight = np.zeros((2, count, cells, cells), np.float32)
+    centers, weight = np.zeros((2, count, cells, cells), np.float32)
     sides = np.zeros((count, 4, cells, cells), np.float32)
     for row, number in enumerate(rng.integers(len(places), size=count)):
         place = places[number]
         rgb[row], mask, boxes = whole_image(np.asarray(place.pixels[place.row]), place.boxes, rng, side, config["augmentation"])
         masks[row] = mask / 255.0
         for box in boxes:
-            draw_box(box / DETECTOR_STRIDE, centres[row], sides[row], weight[row])
-    target = {"mask": masks, "centres": centres, "sides": sides, "weight": weight}
+            draw_box(box / DETECTOR_STRIDE, centers[row], sides[row], weight[row])
+    target = {"mask": masks, "centres": centers, "sides": sides, "weight": weight}
     return _tensor(rgb), {name: torch.from_numpy(array) for name, array in target.items()}
 
 
@@ -123,16 +123,16 @@ def _drawn_place(places: list[Place], rng: Rng, *, figure: bool) -> Place:
     return place
 
 
-def draw_box(box: np.ndarray, centres: np.ndarray, sides: np.ndarray, weight: np.ndarray) -> None:
-    """Draw a box into the detector's targets: a bump at its centre, as wide as the figure, and its sides where the bump is high.
+def draw_box(box: np.ndarray, centers: np.ndarray, sides: np.ndarray, weight: np.ndarray) -> None:
+    """Draw a box into the detector's targets: a bump at its center, as wide as the figure, and its sides where the bump is high.
 
     Args:
         box: (4,) left, top, right, bottom, cells.
-        centres: (C, C) the highest bump so far; written to.
+        centers: (C, C) the highest bump so far; written to.
         sides: (4, C, C) distances to left, top, right, bottom, shares of the square's side; written to.
         weight: (C, C) the bump of the box whose sides are in `sides`; written to.
     """
-    cells = len(centres)
+    cells = len(centers)
     across = np.arange(cells) + 0.5
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     wide, tall = max(box[2] - box[0], 1.0), max(box[3] - box[1], 1.0)
@@ -141,10 +141,10 @@ def draw_box(box: np.ndarray, centres: np.ndarray, sides: np.ndarray, weight: np
     bump = bump * np.exp(-(((across - (row + 0.5)) / (BUMP_WIDTH * tall + BUMP_CELLS)) ** 2) / 2)[:, None]
     is_highest = (bump > SIDES_FROM) & (bump > weight)
     weight[is_highest] = bump[is_highest]
-    np.maximum(centres, bump, out=centres)
+    np.maximum(centers, bump, out=centers)
     distances = (across[None, :] - box[0], across[:, None] - box[1], box[2] - across[None, :], box[3] - across[:, None])
     for number, distance in enumerate(distances):
-        share = np.broadcast_to(np.maximum(distance / cells, 0.0), centres.shape)
+        share = np.broadcast_to(np.maximum(distance / cells, 0.0), centers.shape)
         sides[number][is_highest] = share[is_highest]
 
 

@@ -33,9 +33,9 @@ def inherit(network: nn.Module, relative: Path, images: Tensor) -> list[str]:
     """
     if relative.suffix == ".onnx":
         return _from_onnx(network, relative, images)
-    learnt = torch.load(relative, weights_only=True)["average"]
+    learned = torch.load(relative, weights_only=True)["average"]
     mine = network.state_dict()
-    fitting = {name: value for name, value in learnt.items() if name in mine and mine[name].shape == value.shape}
+    fitting = {name: value for name, value in learned.items() if name in mine and mine[name].shape == value.shape}
     network.load_state_dict(mine | fitting)
     return sorted(name for name in mine if name not in fitting)
 

@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 from drawings.figures.marks import VISIBLE
-from drawings.sample import LabelledFigure, drawn_sample
+from drawings.sample import LabeledFigure, drawn_sample
 from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
 from pipeline import annotate
@@ -58,7 +58,7 @@ class NoStopwatch:
         return nullcontext()
 
 
-def is_fully_correct(found: AnnotatedFigure, label: LabelledFigure) -> bool:
+def is_fully_correct(found: AnnotatedFigure, label: LabeledFigure) -> bool:
     """Whether box, visible limb joints and mask match the label."""
     box, longer = found.annotation.box, max(label.box[2] - label.box[0], label.box[3] - label.box[1])
     if found.turn or box_overlap(np.array([box.left, box.top, box.right, box.bottom]), np.array(label.box)) < MIN_OVERLAP:

@@ -167,7 +167,7 @@ class Run:
         return max(self.step * self.config["batch"] / self.pictures, self.spent_s / (self.minutes * 60.0))
 
     def _groups(self) -> list[dict[str, Any]]:
-        """The weights, by their weight decay and by their share of the learning rate: what was learnt before is to change more slowly."""
+        """The weights, by their weight decay and by their share of the learning rate: what was learned before is to change more slowly."""
         groups = []
         for is_encoder in (False, True):
             mine = [value for name, value in self.network.named_parameters() if name.startswith("encoder.") == is_encoder]
@@ -180,7 +180,7 @@ class Run:
         return self.task.batch(self.places, np.random.default_rng([self.seed, abs(step), int(step < 0)]), self._grown())
 
     def _grown(self) -> dict[str, Any]:
-        """The configuration with the side of the square that is learnt at now."""
+        """The configuration with the side of the square that is learned at now."""
         return self.config | {"side": [side for share, side in self.config["growth"] if share <= self.progress][-1]}
 
     def _average(self) -> None:

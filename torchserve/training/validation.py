@@ -126,8 +126,8 @@ def detector_metrics(network: nn.Module, places: list[Place], config: dict[str, 
     for start in range(0, len(places), BATCH):
         part = places[start : start + BATCH]
         pixels = [cv2.resize(np.asarray(place.pixels[place.row]), (side, side), interpolation=cv2.INTER_AREA) for place in part]
-        centres, sides, masks = _answers(network, np.stack([p[:, :, :3] for p in pixels]))
-        for place, image, heat, distances, mask in zip(part, pixels, centres, sides, masks, strict=True):
+        centers, sides, masks = _answers(network, np.stack([p[:, :, :3] for p in pixels]))
+        for place, image, heat, distances, mask in zip(part, pixels, centers, sides, masks, strict=True):
             seen = center_peaks(heat[0], distances, side)
             seen = seen[seen[:, 4] > MIN_SCORE]
             zoom = side / place.pixels.shape[1]

@@ -48,7 +48,7 @@ def _stretched(layer: np.ndarray, shape: tuple[int, ...], flags: int) -> np.ndar
 def parts_in(parts: np.ndarray, window: Letterbox, side: int) -> np.ndarray:
     """The parts (H, W) in a window, at `side` px instead of the window's own."""
     step = window.side / (side * window.scale)
-    corner = window.back(np.zeros(2)) + 0.5 * step - 0.5  # cv2 counts pixel centres from 0
+    corner = window.back(np.zeros(2)) + 0.5 * step - 0.5  # cv2 counts pixel centers from 0
     matrix = np.array([[step, 0.0, corner[0]], [0.0, step, corner[1]]])
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(np.ascontiguousarray(parts), matrix, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
@@ -65,13 +65,13 @@ def drawn_tile(
         small[over] = (small[over] * 0.6 + np.array([0, 100, 0])).astype(np.uint8)
     tile = np.full((TILE, TILE, 3), 90, np.uint8)
     tile[: small.shape[0], : small.shape[1]] = small
-    for colours, joints in (((0, 200, 255), wanted), ((255, 0, 0), points)):
+    for colors, joints in (((0, 200, 255), wanted), ((255, 0, 0), points)):
         if joints is None:
             continue
         for one, other in SKELETON:
             if min(joints[one, 2], joints[other, 2]) > 0.02:
                 start, end = ((joints[row, :2] * zoom).astype(int).tolist() for row in (one, other))
-                left = colours if one % 2 else tuple(c // 2 for c in colours)
+                left = colors if one % 2 else tuple(c // 2 for c in colors)
                 cv2.line(tile, tuple(start), tuple(end), left, 1, cv2.LINE_AA)
     cv2.putText(tile, words, (3, TILE - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 0, 255), 1, cv2.LINE_AA)
     return tile

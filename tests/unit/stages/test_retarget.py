@@ -549,7 +549,7 @@ def test_joints_of_the_root_are_turned_about_it_even_where_it_lies_apart() -> No
     np.testing.assert_allclose(np.linalg.norm(turned, axis=1)[joint("hip")], np.linalg.norm(rest[joint("hip")]))
 
 
-def test_a_motion_in_metres_is_as_good_as_one_in_centimetres() -> None:
+def test_a_motion_in_meters_is_as_good_as_one_in_centimeters() -> None:
     motion = sample_scene.motion(frames=5, step_cm=(8.5, -1.7, 0.0))
     small = replace(motion, positions=motion.positions / 100, scale=1.0)
     found, expected = (pose_track(RIG, each, CONFIG, times(motion)) for each in (small, motion))

@@ -1,4 +1,4 @@
-"""What happens to a crop each time that it is learnt from, and where masks are laid: joints and masks must go along with the lines."""
+"""What happens to a crop each time that it is learned from, and where masks are laid: joints and masks must go along with the lines."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "tra
 
 from drawings import mediums, papers
 from drawings.canvas import Canvas
-from drawings.figures.colours import Palette
+from drawings.figures.colors import Palette
 from drawings.figures.hand import Hand
 from drawings.figures.limbs import FEET, HANDS, RARE_KINDS, LimbStyle, limb_marks
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure, Mark

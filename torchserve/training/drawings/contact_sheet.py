@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from drawings.sample import Sample, drawn_sample
 from pipeline.types.keypoints import FIRST_BODY_KEYPOINT, NOSE, SKELETON
 
-PART_COLOURS = np.array(
+PART_COLORS = np.array(
     [(0, 0, 0), (255, 220, 120), (150, 90, 30), (120, 190, 255), (0, 120, 0), (0, 180, 60), (120, 255, 120), (0, 90, 110), (0, 150, 150),
      (120, 230, 230), (150, 0, 0), (220, 60, 60), (255, 160, 160), (120, 0, 120), (180, 60, 200), (240, 170, 255),
      (255, 255, 0), (70, 70, 70)],
@@ -32,7 +32,7 @@ def annotated(sample: Sample) -> NDArray[np.uint8]:
     """The image with masks tinted by body part, boxes, and joints: left red, right green, face magenta; guessed ones hollow."""
     image = sample.rgb.copy()
     for figure in sample.figures:
-        tint = PART_COLOURS[figure.parts][figure.mask]
+        tint = PART_COLORS[figure.parts][figure.mask]
         image[figure.mask] = (image[figure.mask] * 0.5 + tint * 0.5).astype(np.uint8)
         left, top, right, bottom = (int(side) for side in figure.box)
         cv2.rectangle(image, (left, top), (right - 1, bottom - 1), (255, 160, 0), 1)
@@ -50,9 +50,9 @@ def annotated(sample: Sample) -> NDArray[np.uint8]:
                 )
         for index, spot in enumerate(spots):
             if seen[index]:
-                colour = MIDDLE if index == NOSE else LEFT if index % 2 else RIGHT
+                color = MIDDLE if index == NOSE else LEFT if index % 2 else RIGHT
                 radius = 3 if index == NOSE or index >= FIRST_BODY_KEYPOINT else 1
-                cv2.circle(image, spot, radius, colour, -1 if seen[index] == 2 else 1, cv2.LINE_AA)
+                cv2.circle(image, spot, radius, color, -1 if seen[index] == 2 else 1, cv2.LINE_AA)
     return image
 
 

@@ -62,7 +62,7 @@ def with_rim(parts: Map) -> Map:
     names = np.zeros(int(nearest.max()) + 1, np.uint8)
     names[nearest[inner]] = parts[window][inner]
     grown: Map = names[nearest]
-    is_figure = far <= rim + 0.5  # between pixel centres
+    is_figure = far <= rim + 0.5  # between pixel centers
     result = np.zeros_like(parts)
     result[window] = np.where(is_figure & ~_gaps(inner, ONE[grown], rim), grown, 0)
     return result

@@ -14,9 +14,9 @@ FloatImage = NDArray[np.float32]
 """`(H, W, 3)` float32, 0 to 255, sRGB."""
 
 
-def _plain(rng: np.random.Generator, height: int, width: int, colour: tuple[float, float, float], roughness: float) -> FloatImage:
+def _plain(rng: np.random.Generator, height: int, width: int, color: tuple[float, float, float], roughness: float) -> FloatImage:
     image = np.empty((height, width, 3), np.float32)
-    flat = (np.asarray(colour) + rng.normal(0, 3, 3)).astype(np.float32)
+    flat = (np.asarray(color) + rng.normal(0, 3, 3)).astype(np.float32)
     grain = cutting(rng, "grain", height, width) * np.float32(roughness) + cutting(rng, "cloud", height, width) * np.float32(
         0.8 * roughness
     )
@@ -30,25 +30,25 @@ def white(rng: np.random.Generator, height: int, width: int) -> FloatImage:
     return _plain(rng, height, width, (level, level - rng.uniform(-4, 6), level - rng.uniform(-4, 14)), rng.uniform(0.5, 3))
 
 
-def _lines(image: FloatImage, spacing: float, offset: float, colour: NDArray[np.float64], strength: float, *, across: bool) -> None:
+def _lines(image: FloatImage, spacing: float, offset: float, color: NDArray[np.float64], strength: float, *, across: bool) -> None:
     side = image.shape[0 if across else 1]
     at = np.arange(offset, side, spacing)
     nearest = np.abs(np.arange(side)[:, None] - at[None, :]).min(axis=1)
     weight = (np.clip(1.1 - nearest, 0, 1) * strength).astype(np.float32)
     weight = weight[:, None, None] if across else weight[None, :, None]
-    image += weight * (colour.astype(np.float32) - image)
+    image += weight * (color.astype(np.float32) - image)
 
 
-def _rule_colour(rng: np.random.Generator) -> NDArray[np.float64]:
-    colours = np.array([(120, 150, 210), (150, 190, 220), (170, 170, 180), (130, 180, 170)], float)
-    return np.asarray(colours[rng.integers(4)])
+def _rule_color(rng: np.random.Generator) -> NDArray[np.float64]:
+    colors = np.array([(120, 150, 210), (150, 190, 220), (170, 170, 180), (130, 180, 170)], float)
+    return np.asarray(colors[rng.integers(4)])
 
 
 def ruled(rng: np.random.Generator, height: int, width: int) -> FloatImage:
     """A page of a writing pad, with a margin line now and then."""
     image = white(rng, height, width)
     spacing = max(rng.uniform(0.025, 0.08) * height, 6)
-    _lines(image, spacing, rng.uniform(0, spacing), _rule_colour(rng), rng.uniform(0.35, 0.9), across=True)
+    _lines(image, spacing, rng.uniform(0, spacing), _rule_color(rng), rng.uniform(0.35, 0.9), across=True)
     if rng.random() < 0.5:
         _lines(image, 10 * width, rng.uniform(0.05, 0.2) * width, np.array([220.0, 110, 120]), 0.7, across=False)
     return image
@@ -57,9 +57,9 @@ def ruled(rng: np.random.Generator, height: int, width: int) -> FloatImage:
 def squared(rng: np.random.Generator, height: int, width: int) -> FloatImage:
     """A page of an arithmetic pad."""
     image = white(rng, height, width)
-    spacing, colour, strength = max(rng.uniform(0.018, 0.06) * height, 6), _rule_colour(rng), rng.uniform(0.25, 0.8)
+    spacing, color, strength = max(rng.uniform(0.018, 0.06) * height, 6), _rule_color(rng), rng.uniform(0.25, 0.8)
     for across in (True, False):
-        _lines(image, spacing, rng.uniform(0, spacing), colour, strength, across=across)
+        _lines(image, spacing, rng.uniform(0, spacing), color, strength, across=across)
     return image
 
 
@@ -79,11 +79,11 @@ def crumpled(rng: np.random.Generator, height: int, width: int) -> FloatImage:
     return image
 
 
-def coloured(rng: np.random.Generator, height: int, width: int) -> FloatImage:
+def colored(rng: np.random.Generator, height: int, width: int) -> FloatImage:
     """Construction paper."""
-    colour = rng.uniform(120, 250, 3)
-    colour[rng.integers(3)] = rng.uniform(190, 250)
-    return _plain(rng, height, width, tuple(colour), rng.uniform(2, 6))
+    color = rng.uniform(120, 250, 3)
+    color[rng.integers(3)] = rng.uniform(190, 250)
+    return _plain(rng, height, width, tuple(color), rng.uniform(2, 6))
 
 
 def kraft(rng: np.random.Generator, height: int, width: int) -> FloatImage:
@@ -106,26 +106,26 @@ def whiteboard(rng: np.random.Generator, height: int, width: int) -> FloatImage:
 
 def blackboard(rng: np.random.Generator, height: int, width: int) -> FloatImage:
     """Slate or green board with wiped chalk; also black paper and asphalt."""
-    colours = [(38, 62, 50), (45, 45, 48), (30, 30, 34), (35, 50, 70), (90, 88, 86)]
-    image = _plain(rng, height, width, colours[rng.integers(5)], rng.uniform(1, 6))
+    colors = [(38, 62, 50), (45, 45, 48), (30, 30, 34), (35, 50, 70), (90, 88, 86)]
+    image = _plain(rng, height, width, colors[rng.integers(5)], rng.uniform(1, 6))
     dust = np.maximum(cutting(rng, "patch", height, width) + cutting(rng, "fibre", height, width) * 0.4, 0) * rng.uniform(0, 14)
     return np.asarray(image + dust[:, :, None], np.float32)
 
 
 def screen(rng: np.random.Generator, height: int, width: int) -> FloatImage:
-    """A drawing program's empty canvas: one colour, mostly white."""
+    """A drawing program's empty canvas: one color, mostly white."""
     draw = rng.random()
-    colour = np.full(3, 255.0) if draw < 0.75 else rng.uniform(200, 255, 3) if draw < 0.9 else rng.uniform(100, 255, 3)
+    color = np.full(3, 255.0) if draw < 0.75 else rng.uniform(200, 255, 3) if draw < 0.9 else rng.uniform(100, 255, 3)
     if draw > 0.96:
-        colour = rng.uniform(0, 60) + rng.uniform(0, 12, 3)
+        color = rng.uniform(0, 60) + rng.uniform(0, 12, 3)
     image = np.empty((height, width, 3), np.float32)
-    image[:] = np.round(colour)
+    image[:] = np.round(color)
     return image
 
 
 PaperMaker = Callable[[np.random.Generator, int, int], FloatImage]
 PAPERS: dict[str, dict[str, PaperMaker]] = {
-    "paper": {"white": white, "ruled": ruled, "squared": squared, "crumpled": crumpled, "coloured": coloured, "kraft": kraft},
+    "paper": {"white": white, "ruled": ruled, "squared": squared, "crumpled": crumpled, "coloured": colored, "kraft": kraft},
     "whiteboard": {"whiteboard": whiteboard},
     "blackboard": {"blackboard": blackboard},
     "screen": {"screen": screen},
@@ -142,7 +142,7 @@ def dotted(rng: np.random.Generator, height: int, width: int) -> FloatImage:
 
 
 def newsprint(rng: np.random.Generator, height: int, width: int) -> FloatImage:
-    """Grey recycled paper with specks."""
+    """Gray recycled paper with specks."""
     tone = rng.uniform(185, 215)
     image = _plain(rng, height, width, (tone, tone - 4, tone - 14), 4.0)
     return np.asarray(image - (cutting(rng, "grain", height, width) > 2.8)[:, :, None] * 35, np.float32)

@@ -31,11 +31,11 @@ def lit(rng: np.random.Generator, image: FloatImage, strength: float) -> FloatIm
 def _shadow(rng: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
     """A shadow of a hand, a head or a phone: a blob that reaches in from the border, sharp or soft."""
     drawn = np.zeros((96, 96), np.uint8)
-    centre = rng.uniform(-16, 112, 2)
+    center = rng.uniform(-16, 112, 2)
     if rng.random() < 0.6:
-        centre[rng.integers(2)] = rng.choice([-8.0, 104.0])
+        center[rng.integers(2)] = rng.choice([-8.0, 104.0])
     turns = np.sort(rng.uniform(0, 6.3, 7))
-    shape = centre + rng.uniform(16, 68) * np.column_stack([np.cos(turns), np.sin(turns)])
+    shape = center + rng.uniform(16, 68) * np.column_stack([np.cos(turns), np.sin(turns)])
     cv2.fillPoly(drawn, [np.round(shape).astype(np.int32)], 255)
     soft = cv2.GaussianBlur(drawn, (0, 0), rng.uniform(0.7, 10))
     sized = cv2.resize(soft, (columns, rows), interpolation=cv2.INTER_LINEAR).astype(np.float32)
@@ -43,14 +43,14 @@ def _shadow(rng: np.random.Generator, rows: int, columns: int) -> NDArray[np.flo
 
 
 def exposed(rng: np.random.Generator, image: FloatImage) -> FloatImage:
-    """Too dark, too bright or flat, as automatic exposure leaves paper; grey or black and white, as scanners do."""
+    """Too dark, too bright or flat, as automatic exposure leaves paper; gray or black and white, as scanners do."""
     draw = rng.random()
     if draw < 0.05:
         return np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
     if draw < 0.09 and image.mean() > 120:
-        grey = np.ascontiguousarray(image.mean(axis=2))
-        paper = cv2.blur(grey, (41, 41))
-        return np.repeat(np.where(grey < paper - rng.uniform(8, 22), np.float32(0), np.float32(255))[:, :, None], 3, axis=2)
+        gray = np.ascontiguousarray(image.mean(axis=2))
+        paper = cv2.blur(gray, (41, 41))
+        return np.repeat(np.where(gray < paper - rng.uniform(8, 22), np.float32(0), np.float32(255))[:, :, None], 3, axis=2)
     gain, lift = rng.uniform(0.75, 1.15), rng.uniform(-12, 18)
     if draw < 0.2:
         gain, lift = rng.uniform(0.35, 0.7), rng.uniform(0, 70)

@@ -45,8 +45,8 @@ MIXED_FILLS = 0.15
 
 
 @dataclass(frozen=True)
-class LabelledFigure:
-    """A figure in the image, in image pixels (pixel centres at whole coordinates).
+class LabeledFigure:
+    """A figure in the image, in image pixels (pixel centers at whole coordinates).
 
     Attributes:
         box: left, top, right, bottom: the mask's bounds, right and bottom exclusive.
@@ -74,7 +74,7 @@ class Sample:
     """
 
     rgb: NDArray[np.uint8]
-    figures: tuple[LabelledFigure, ...]
+    figures: tuple[LabeledFigure, ...]
     medium: str
     paper: str
     seed: int
@@ -117,7 +117,7 @@ def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sampl
         cover = rng.uniform(0.4, 0.9) if is_sheet else rng.uniform(0.8 if choices.framing == FAR else 0.5, 1.08)
         view = sampled_view(rng, frame, frame, cover=cover)
         image = laid(rng, image, view, in_room=bool(rng.random() < (0.45 if is_sheet else 0.1)))
-    labels = [label for label in (_labelled(label, view, moved=laid_out) for label in drawn) if label is not None]
+    labels = [label for label in (_labeled(label, view, moved=laid_out) for label in drawn) if label is not None]
     boxes = [label.box for label in labels]
     if laid_out and rng.random() < 0.15:
         image = cluttered(rng, image, boxes)
@@ -158,7 +158,7 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
         return []
     count = int(rng.integers(2, 6)) if choices.framing in (PAGE, FAR) and rng.random() < 0.3 else 1
     filled = choices.medium.filled if rng.random() < 0.7 else 0.0
-    inks = choices.medium.colours if filled > 0.3 and rng.random() < 0.3 else ()
+    inks = choices.medium.colors if filled > 0.3 and rng.random() < 0.3 else ()
     flat = choices.medium.name == "vector" and rng.random() < 0.35
     figures = []
     for _ in range(count):
@@ -255,7 +255,7 @@ def _boxes(rng: np.random.Generator, count: int, height: int, width: int, framin
     return [(corner[0], corner[1], corner[0] + width * share, corner[1] + height * share)]
 
 
-def _labelled(drawn: DrawnLabel, view: View, *, moved: bool) -> LabelledFigure | None:
+def _labeled(drawn: DrawnLabel, view: View, *, moved: bool) -> LabeledFigure | None:
     """A page's label in the image; None if hardly anything of the figure is in it."""
     parts = with_rim(drawn.parts)
     parts = view.parts(parts) if moved else parts
@@ -271,4 +271,4 @@ def _labelled(drawn: DrawnLabel, view: View, *, moved: bool) -> LabelledFigure |
     if (keypoints[FIRST_BODY_KEYPOINT:, 2] > 0).sum() < 5:
         return None
     box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
-    return LabelledFigure(box, keypoints, mask, parts, drawn.style)
+    return LabeledFigure(box, keypoints, mask, parts, drawn.style)

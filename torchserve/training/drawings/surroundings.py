@@ -47,9 +47,9 @@ def sampled_view(rng: np.random.Generator, page: tuple[int, int], frame: tuple[i
     (page_height, page_width), (height, width) = page, frame
     corners = np.array([[0, 0], [page_width, 0], [page_width, page_height], [0, page_height]], float)
     scale = cover * min(width / page_width, height / page_height)
-    centred = (corners - (page_width / 2, page_height / 2)) * scale
+    centerd = (corners - (page_width / 2, page_height / 2)) * scale
     angle = np.radians(rng.normal(0, 5))
-    turned = centred @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turned = centerd @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     turned += rng.normal(0, 0.035, (4, 2)) * scale * min(page_width, page_height)
     shift = rng.normal(0, 0.05, 2) * (width, height)
     matrix = cv2.getPerspectiveTransform(
@@ -92,14 +92,14 @@ def room(rng: np.random.Generator, height: int, width: int) -> FloatImage:
     size = np.array([width, height])
     for _ in range(int(rng.integers(6, 70))):
         at, reach = rng.uniform(-0.1, 1.0, 2) * size, rng.uniform(0.02, 0.35, 2) * min(height, width)
-        colour = tuple(int(level) for level in rng.integers(10, 250, 3))
+        color = tuple(int(level) for level in rng.integers(10, 250, 3))
         draw = rng.random()
         if draw < 0.5:
             corners = cv2.boxPoints((at.tolist(), reach.tolist(), float(rng.normal(0, 12))))
-            cv2.fillConvexPoly(drawn, np.round(corners).astype(np.int32), colour, cv2.LINE_AA)
+            cv2.fillConvexPoly(drawn, np.round(corners).astype(np.int32), color, cv2.LINE_AA)
         elif draw < 0.75:
-            centre, axes = tuple(at.astype(int).tolist()), tuple((reach / 2).astype(int).tolist())
-            cv2.ellipse(drawn, centre, axes, float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA)
+            center, axes = tuple(at.astype(int).tolist()), tuple((reach / 2).astype(int).tolist())
+            cv2.ellipse(drawn, center, axes, float(rng.uniform(0, 180)), 0, 360, color, -1, cv2.LINE_AA)
         elif draw < 0.9:  # a row of books
             spines = np.cumsum(rng.uniform(0.01, 0.03, int(rng.integers(4, 14)))) * width + at[0]
             for left, right in pairwise(spines):
@@ -108,7 +108,7 @@ def room(rng: np.random.Generator, height: int, width: int) -> FloatImage:
                 cv2.rectangle(drawn, (int(left), int(at[1] + rng.uniform(0, 0.2) * reach[1])), (int(right), low), shade, -1)
         else:
             line = np.cumsum(rng.normal(0, 0.06, (8, 2)), axis=0) * min(height, width) + at
-            cv2.polylines(drawn, [np.round(line).astype(np.int32)], isClosed=False, color=colour, thickness=int(rng.integers(1, 5)))
+            cv2.polylines(drawn, [np.round(line).astype(np.int32)], isClosed=False, color=color, thickness=int(rng.integers(1, 5)))
     return np.asarray(cv2.GaussianBlur(drawn, (0, 0), rng.uniform(0.5, 4.0)), np.float32)
 
 
@@ -134,9 +134,9 @@ def cluttered(rng: np.random.Generator, image: FloatImage, keep_off: list[tuple[
     height, width = image.shape[:2]
     size = min(height, width)
     length, thick = rng.uniform(0.04, 0.5) * size, rng.uniform(0.02, 0.06) * size
-    angle, centre = rng.uniform(0, np.pi), rng.uniform(0, 1, 2) * (width, height)
+    angle, center = rng.uniform(0, np.pi), rng.uniform(0, 1, 2) * (width, height)
     along = np.array([np.cos(angle), np.sin(angle)])
-    ends = np.array([centre - along * length / 2, centre + along * length / 2])
+    ends = np.array([center - along * length / 2, center + along * length / 2])
     low, high = ends.min(axis=0) - thick, ends.max(axis=0) + thick
     if any(low[0] < right and high[0] > left and low[1] < bottom and high[1] > top for left, top, right, bottom in keep_off):
         return image

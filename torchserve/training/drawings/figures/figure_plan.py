@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from drawings.figures.bodies import CREATURES, LINES, TORSOS, BodyPlan, creature, ellipse, torso
-from drawings.figures.colours import Palette, sampled_palette
+from drawings.figures.colors import Palette, sampled_palette
 from drawings.figures.heads import HeadView
 from drawings.figures.limbs import LimbStyle
 from drawings.figures.people import PEOPLE, Build, build_of, limb_lengths, person_limbs, person_palette, person_plan
@@ -58,7 +58,7 @@ class FigurePlan:
 def style_plan(rng: np.random.Generator, style: str, filled: float) -> FigurePlan:
     """A figure of one style; `filled` is the probability that a part is colored in."""
     build = build_of(rng, style) if style in PEOPLE else None
-    palette = person_palette(rng, style, coloured=rng.random() < filled + 0.15) if build else sampled_palette(rng, filled)
+    palette = person_palette(rng, style, colored=rng.random() < filled + 0.15) if build else sampled_palette(rng, filled)
     body = person_plan(rng, style, build) if build else _body_plan(rng, style)
     if rng.random() < (LOW_ARMS_OF_LINES if body.kind in LINES else LOW_ARMS) and body.kind != "gown":
         body = replace(body, shoulders=rng.uniform(body.shoulders, 0.95))

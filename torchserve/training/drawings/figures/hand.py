@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.marks import INK, Color, Mark, Points
 from drawings.figures.shapes import arc_lengths
 
 STEP = 0.018
@@ -86,8 +86,8 @@ class Hand:
         self,
         ideal: Points,
         *,
-        fill: Colour | None = None,
-        ink: Colour = INK,
+        fill: Color | None = None,
+        ink: Color = INK,
         width: float = 1.0,
         closed: bool = True,
         see_through: bool = False,
@@ -99,17 +99,17 @@ class Hand:
             strokes.append(self.line(drawn))
         return Mark(strokes=tuple(strokes), area=drawn, ink=ink, fill=fill, width=width, see_through=see_through)
 
-    def strokes(self, *ideal: Points, ink: Colour = INK, width: float = 1.0) -> Mark:
+    def strokes(self, *ideal: Points, ink: Color = INK, width: float = 1.0) -> Mark:
         """Mere lines."""
         drawn = [self._overshot(self.line(line)) for line in ideal]
         if self.rng.random() < self.twice:
             drawn += [self.line(line) for line in ideal]
         return Mark(strokes=tuple(drawn), ink=ink, width=width)
 
-    def blob(self, ideal: Points, colour: Colour = INK, width: float = 1.0) -> Mark:
+    def blob(self, ideal: Points, color: Color = INK, width: float = 1.0) -> Mark:
         """A filled spot."""
         drawn = self.line(ideal, closed=True)
-        return Mark(strokes=(drawn,), area=drawn, ink=colour, fill=colour, width=width, see_through=True)
+        return Mark(strokes=(drawn,), area=drawn, ink=color, fill=color, width=width, see_through=True)
 
     def _overshot(self, drawn: Points) -> Points:
         if self.corner <= 0 or len(drawn) < 4:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from drawings.figures.hand import Hand
-from drawings.figures.marks import Colour, Mark, Points
+from drawings.figures.marks import Color, Mark, Points
 from drawings.figures.shapes import arc_lengths, chain_axis, limb, normals, oval, smooth, unit
 
 HANDS = ("none", "fork", "ball", "mitten", "fingers", "claw", "stub")
@@ -42,10 +42,10 @@ class LimbStyle:
     tip: float
     end: str
     size: float
-    fill: Colour | None
-    end_fill: Colour | None
+    fill: Color | None
+    end_fill: Color | None
     sleeve: float = 0.0
-    sleeve_fill: Colour | None = None
+    sleeve_fill: Color | None = None
 
 
 def way(side: int, degrees: float) -> Points:

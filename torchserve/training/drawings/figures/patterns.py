@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.marks import INK, Color, Mark, Points
 from drawings.figures.shapes import kept_runs, unit
 
 GRID = 96
@@ -109,9 +109,9 @@ def pattern_strokes(rng: np.random.Generator, kind: str, area: Points, along: Po
     return lines_inside(area, spots + ways), rng.uniform(3.0, 6.0)
 
 
-def pattern_marks(rng: np.random.Generator, mark: Mark, kind: str, along: Points, colour: Colour = INK) -> list[Mark]:
+def pattern_marks(rng: np.random.Generator, mark: Mark, kind: str, along: Points, color: Color = INK) -> list[Mark]:
     """A pattern on a mark's area: part of whatever the mark is part of."""
     if mark.area is None or len(mark.area) < 3:
         return []
     strokes, width = pattern_strokes(rng, kind, mark.area, along)
-    return [replace(mark, strokes=tuple(strokes), area=None, fill=None, ink=colour, width=width, see_through=True)] if strokes else []
+    return [replace(mark, strokes=tuple(strokes), area=None, fill=None, ink=color, width=width, see_through=True)] if strokes else []

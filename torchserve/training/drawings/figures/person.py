@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawings.figures.bodies import LINES, BodyPlan
-from drawings.figures.colours import Palette
-from drawings.figures.extras import Groups, behind_marks, flattened, furry, held_thing, in_colours, merged, silhouette, trousers
+from drawings.figures.colors import Palette
+from drawings.figures.extras import Groups, behind_marks, flattened, furry, held_thing, in_colors, merged, silhouette, trousers
 from drawings.figures.figure_plan import ONE_COLOR, FigurePlan, style_plan
 from drawings.figures.hand import Hand
 from drawings.figures.heads import creature_head_marks, head_marks
 from drawings.figures.limbs import LimbStyle, foot_marks, hand_marks, limb_marks
-from drawings.figures.marks import Colour, DrawnFigure, Mark, Points
+from drawings.figures.marks import Color, DrawnFigure, Mark, Points
 from drawings.figures.mixed import MIXED, mixed_plan, with_bend_or_lean
 from drawings.figures.parts import ARM, FOOT, HAND, LEG, LIMB_ROWS
 from drawings.figures.people import PEOPLE, clothes_marks
@@ -196,11 +196,11 @@ def drawn_person(
     style: str,
     *,
     filled: float,
-    inks: tuple[Colour, ...] = (),
+    inks: tuple[Color, ...] = (),
     flat: bool = False,
     rare_poses: float = 0.0,
 ) -> DrawnFigure:
-    """A figure of a style, about 1 high; `filled` is the probability that a part is coloured in, `inks` the pens for its parts (none:
+    """A figure of a style, about 1 high; `filled` is the probability that a part is colored in, `inks` the pens for its parts (none:
     one pen for all); `flat` for vector art without outlines; `rare_poses` the probability of a rare pose.
     """
     plan = mixed_plan(rng, STYLES, filled) if style == MIXED else style_plan(rng, style, filled)
@@ -315,8 +315,8 @@ def _behind(hand: Hand, figure: _PosedFigure) -> list[Mark]:
     return behind_marks(hand, body.length, width, figure.limbs.legs[:, 0].mean(axis=0), figure.plan.palette, kind)
 
 
-def _finished(rng: np.random.Generator, groups: Groups, figure: _PosedFigure, inks: tuple[Colour, ...]) -> list[Mark]:
-    """The parts in order, and what concerns all of them: one outline, one colour, many colours."""
+def _finished(rng: np.random.Generator, groups: Groups, figure: _PosedFigure, inks: tuple[Color, ...]) -> list[Mark]:
+    """The parts in order, and what concerns all of them: one outline, one color, many colors."""
     if figure.plan.finish in ONE_COLOR:
         groups = silhouette(groups)
     elif figure.plan.finish == "gingerbread":
@@ -325,5 +325,5 @@ def _finished(rng: np.random.Generator, groups: Groups, figure: _PosedFigure, in
         inside = {id(part) for part in parts}
         return [*merged(parts, figure.plan.palette.top), *(mark for mark in marks if id(mark) not in inside)]
     elif inks:
-        groups = in_colours(rng, groups, inks)
+        groups = in_colors(rng, groups, inks)
     return _ordered(rng, groups, figure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from drawings.figures.bodies import BodyPlan
-from drawings.figures.colours import Palette
+from drawings.figures.colors import Palette
 from drawings.figures.hand import Hand
 from drawings.figures.marks import Mark, Points
 from drawings.figures.shapes import half_width, oval, points, turned
