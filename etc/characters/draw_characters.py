@@ -2,7 +2,7 @@
 
     python etc/characters/draw_characters.py
 
-The images are kept in the repository, so that nobody has to run this.
+The images are kept in the repository, so that this need not be run.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def alarm_report(predictor: EmbeddedPredictor, first: int, count: int, out: Path
 
 
 def wilson_interval(hits: int, count: int) -> tuple[float, float]:
-    """Where the share that `hits` of `count` are a sample of lies, with 95 % confidence (Wilson 1927)."""
+    """The 95 % confidence interval of a share of which `hits` of `count` are a sample (Wilson 1927)."""
     z, share = 1.96, hits / count
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * float(np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))) / (1 + z * z / count)

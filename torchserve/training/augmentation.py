@@ -21,7 +21,7 @@ MIRRORED_LABELS = np.array(MIRRORED_PARTS, np.uint8)
 BEND_NODES = 4
 """Random displacements across and down a crop, between which its bend is smooth."""
 BEND_STEPS = 6
-"""Steps of the iteration that finds where a point goes: bends are gentle, and it converges in a few."""
+"""Steps of the iteration that finds where a point moves to: bends are gentle, and it converges in a few."""
 
 COARSE = 4
 """The figure's bounds are measured at a size that is this many times smaller: a random shift by more pixels follows."""
@@ -171,7 +171,7 @@ def _sampled_bend(rng: Rng, side: int, strength: float) -> np.ndarray:
 
 
 def _bent_points(points: np.ndarray, bend: np.ndarray | None) -> np.ndarray:
-    """Where points (n, 2) of the square go: p goes to q with q + bend(q) = p, found by fixed-point iteration."""
+    """The bent points (n, 2) of the square: p moves to q with q + bend(q) = p, found by fixed-point iteration."""
     if bend is None:
         return points
     side = len(bend)
@@ -231,7 +231,7 @@ def _cut_out(rgb: np.ndarray, mask: np.ndarray, rng: Rng, config: dict[str, Any]
 
 
 def _bounds(mask: np.ndarray) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom, px, of what is set in a mask (h, w) uint8 0..255, the latter two exclusive; None if nothing is."""
+    """Bounds of the set pixels of a mask (h, w) uint8 0..255: left, top, right, bottom, px, the latter two exclusive; None if empty."""
     drawn = mask > 127
     xs, ys = np.flatnonzero(drawn.any(axis=0)), np.flatnonzero(drawn.any(axis=1))
     return (int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1) if len(xs) else None

@@ -1,4 +1,4 @@
-"""Batches from shards, for the pose network and the detector; their content depends on the seed, the step and the shards alone."""
+"""Batches from shards, for the pose network and the detector; their content depends only on the seed, the step and the shards."""
 
 from __future__ import annotations
 

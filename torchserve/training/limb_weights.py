@@ -155,7 +155,7 @@ def correct_with(figures: list[Seen], limbs: tuple[LimbKeypoints, LimbKeypoints]
 
 
 def main() -> None:
-    """Fit and print, with what it gains on figures that were not fitted to."""
+    """Fit and print the weights, and their gain on figures that were not part of the fit."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("shards", type=Path, nargs="+")
     parser.add_argument("--network", type=Path, default=MODELS / POSE)

@@ -32,7 +32,7 @@ class Block(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two blocks beside an identity, which is nearly all that there is at first: a network that was learned without this one can go on."""
+    """Two blocks with a skip connection. Nearly an identity at first, so that a network trained without this layer can go on."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ def input_channels(rgb: Tensor) -> Tensor:
 
 
 class Decoder(nn.Module):
-    """Features of an `Encoder` from the coarsest to stride 4, each with what the coarser ones know.
+    """Features of an `Encoder` from the coarsest level to stride 4, each combined with the coarser ones.
 
     Levels meet by addition, which is cheaper than stacking.
     """

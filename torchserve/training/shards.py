@@ -51,7 +51,7 @@ NO_KEYPOINTS = np.zeros((17, 3), np.float32)
 
 @dataclass
 class Shard:
-    """What one shard collects, sample by sample."""
+    """The contents of one shard, collected sample by sample."""
 
     images: list[np.ndarray] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
@@ -162,7 +162,7 @@ def _box_without_figure(sample: Sample, rng: np.random.Generator) -> tuple[float
 
 
 def _drawn_boxes(rgb: np.ndarray) -> list[tuple[float, ...]]:
-    """Boxes, px, of what differs from its surroundings and is large enough for a crop."""
+    """Boxes, px, of areas that differ from their surroundings and are large enough for a crop."""
     away = cv2.absdiff(rgb, cv2.medianBlur(rgb, SURROUNDINGS_PX)).max(axis=2)
     ink = cv2.dilate((away > MIN_LEVELS).astype(np.uint8), np.ones((GROWN_PX, GROWN_PX)))
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink)

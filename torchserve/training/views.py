@@ -1,4 +1,4 @@
-"""What `evaluate.py` looks at: detections as arrays, and small images of them side by side."""
+"""Detections as `evaluate.py` compares them: arrays, and small images of them side by side."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parts_in_crop(found: Pose, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def in_image(layer: np.ndarray, corner: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A layer of a crop whose top-left corner lies at `corner`, in the image (H, W); 0 elsewhere."""
+    """A layer of a crop whose top-left corner is at `corner`, in the image (H, W); 0 elsewhere."""
     whole, (left, top) = np.zeros(shape, layer.dtype), corner.astype(int)
     whole[top : top + layer.shape[0], left : left + layer.shape[1]] = layer
     return whole

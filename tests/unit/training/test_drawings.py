@@ -26,7 +26,7 @@ from drawings.figures.reaches import REACHES, reached
 from drawings.labels import split_limbs, with_rim
 from drawings.sample import Sample, drawn_sample, shows_nothing
 from drawings.scenery.animals import ANIMALS
-from drawings.scenery.backdrops import draw_backdrop, draw_chequers
+from drawings.scenery.backdrops import draw_backdrop, draw_checkers
 from drawings.scenery.letters import caption, printed_lines
 from drawings.scenery.things import THINGS
 from drawings.scenes import draw_figure, fitted, page_pen
@@ -211,14 +211,14 @@ def test_long_hair_falls_behind_the_shoulders_or_over_them():
     assert order == {True, False}
 
 
-def test_backdrops_leave_no_part_and_chequers_stay_white_below():
+def test_backdrops_leave_no_part_and_checkers_stay_white_below():
     for seed in range(20):
         rng = np.random.default_rng(seed)
         canvas = Canvas(np.full((120, 90, 3), 255, np.float32), rng)
         draw_backdrop(canvas, rng, Hand.sampled(rng), page_pen(canvas, rng, mediums.MEDIUMS["vector"], 90.0))
         assert not canvas.parts.any()
     canvas = Canvas(np.full((120, 90, 3), 255, np.float32), np.random.default_rng(1))
-    draw_chequers(canvas, np.random.default_rng(1))
+    draw_checkers(canvas, np.random.default_rng(1))
     assert len(np.unique(canvas.image)) == 2
     assert (canvas.paper == 255).all()
 

@@ -1,4 +1,4 @@
-"""A contact sheet of synthetic drawings with their boxes, joints and masks: would a person believe them.
+"""A contact sheet of synthetic drawings with their boxes, joints and masks: to judge by eye whether they look real.
 
 `python torchserve/training/drawings/contact_sheet.py OUT.png --first 0 --count 24 [--split heldout] [--bare]`
 """

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from drawings.figures.parts import BOTH_LEGS, LEG, LIMB_ROWS
 
 MASK_RIM = 0.008
-"""Of the figure's longer side: so far beyond its lines a mask reaches, which is what a cut-out needs to find their edges."""
+"""How far a mask reaches beyond the figure's lines, as a share of its longer side; a cut-out needs this to find their edges."""
 ONE = np.array([0, 1, 1, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7, 8], np.uint8)
-"""Parts between which a narrow gap is figure, as between strands of hair or fingers, have the same number."""
+"""By part: parts with the same number count a narrow gap between them as figure, such as between fingers or strands of hair."""
 
 Map = NDArray[np.uint8]
 

@@ -64,7 +64,7 @@ def _sketched(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[
 
 
 def _with_gaps(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
-    """Outlines that break off and go on. Lines without an area stay whole: what is not drawn of them would not be there."""
+    """Outlines with gaps. Lines without an area stay whole, because in their gaps there would be no figure."""
     del pen
 
     def broken(stroke: Points) -> list[Points]:
@@ -156,7 +156,7 @@ LINE_STYLES: tuple[LineStyle, ...] = (
 
 
 def _construction(rng: np.random.Generator, figure: DrawnFigure) -> list[Mark]:
-    """What sketches are built on: circles at joints, bones, a line down the middle, a cross on the face."""
+    """Construction lines of a sketch: circles at joints, bones, a line down the middle, a cross on the face."""
     spots, seen = figure.joints[:, :2], figure.joints[:, 2] > 0
     left, top, right, bottom = figure.bounds()
     size = max(right - left, bottom - top)

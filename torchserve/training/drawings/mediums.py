@@ -125,7 +125,7 @@ class Pen:
 
 
 def _contrast(medium: Medium, ink: Color, ground: Color) -> float:
-    """How far a line differs from what it is drawn on, in the channel where it differs most."""
+    """How far a line differs from its ground, in the channel where it differs most."""
     paper = np.asarray(ground, float)
     seen = np.asarray(ink, float) if medium.covers else paper * np.asarray(ink, float) / 255
     return float(np.abs(paper - seen).max())

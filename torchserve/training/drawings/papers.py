@@ -95,7 +95,7 @@ def kraft(rng: np.random.Generator, height: int, width: int) -> FloatImage:
 
 
 def whiteboard(rng: np.random.Generator, height: int, width: int) -> FloatImage:
-    """A glossy board with reflections and the ghosts of what was wiped off."""
+    """A glossy board with reflections and traces of wiped-off drawings."""
     level = rng.uniform(205, 245)
     image = _plain(rng, height, width, (level, level + 2, level + 4), 0.4)
     glare = cutting(rng, "cloud", height, width) * rng.uniform(1, 9) + np.minimum(cutting(rng, "soft", height, width), 0) * rng.uniform(

@@ -24,7 +24,7 @@ from drawings.labels import with_rim
 from drawings.line_styles import contour, sampled_line_style, with_line_style
 from drawings.mediums import Medium
 from drawings.photographs import exposed, grain_and_jpeg, lit
-from drawings.scenery.backdrops import draw_backdrop, draw_chequers
+from drawings.scenery.backdrops import draw_backdrop, draw_checkers
 from drawings.scenery.distractors import with_distractors
 from drawings.scenes import Box, DrawnLabel, draw_figure, draw_ground, draw_things, draw_toolbar, fitted, page_pen, tilted
 from drawings.surroundings import View, cluttered, held, laid, room, sampled_view, table
@@ -70,7 +70,7 @@ class Sample:
 
     Attributes:
         rgb: `(H, W, 3)` uint8; its longer side is the size asked for.
-        figures: none on images that shall show that there is nothing.
+        figures: none on images without a figure.
     """
 
     rgb: NDArray[np.uint8]
@@ -87,7 +87,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class _Choices:
-    """What was decided before anything is drawn."""
+    """Decisions about an image before anything is drawn."""
 
     medium: Medium
     paper: str
@@ -196,7 +196,7 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
     if is_screen and rng.random() < 0.08:
         draw_toolbar(canvas, rng)
     elif is_screen and rng.random() < 0.1:
-        draw_chequers(canvas, rng)
+        draw_checkers(canvas, rng)
     elif rng.random() < (0.16 if is_screen else 0.1):
         draw_backdrop(canvas, rng, hand, pen)
         pen = page_pen(canvas, rng, choices.medium, mean_height)

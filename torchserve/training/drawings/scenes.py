@@ -77,7 +77,7 @@ def _thing(rng: np.random.Generator, hand: Hand, filled: float) -> list[Mark]:
 
 
 def _overlap(box: Box, other: Box) -> float:
-    """The share of the first box that lies in the other."""
+    """The share of the first box that is in the other."""
     width, height = min(box[2], other[2]) - max(box[0], other[0]), min(box[3], other[3]) - max(box[1], other[1])
     return max(width, 0) * max(height, 0) / max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)
 
@@ -118,7 +118,7 @@ def draw_toolbar(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def draw_ground(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen) -> None:
-    """What fills a page behind figures: a ground line, grass, a strip of sky, on screens whole colored backgrounds."""
+    """A simple background behind figures: a ground line, grass, a strip of sky, on screens a whole colored background."""
     height, width = canvas.owned.shape
     level = rng.uniform(0.7, 0.96) * height
     wide = np.array([width, height], float)

@@ -1,4 +1,4 @@
-"""Where a page lies when it is photographed: tables, floors, cloth around it, its shadow, fingers that hold it."""
+"""Surroundings of a photographed page: tables, floors, cloth around it, its shadow, fingers that hold it."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def laid(rng: np.random.Generator, page: FloatImage, view: View, *, in_room: boo
 
 
 def cluttered(rng: np.random.Generator, image: FloatImage, keep_off: list[tuple[float, float, float, float]]) -> FloatImage:
-    """A pen, a crayon, an eraser or a coin that lies there, off the figures, with its shadow."""
+    """A pen, a crayon, an eraser or a coin on the page, off the figures, with its shadow."""
     height, width = image.shape[:2]
     size = min(height, width)
     length, thick = rng.uniform(0.04, 0.5) * size, rng.uniform(0.02, 0.06) * size

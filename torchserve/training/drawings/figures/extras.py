@@ -1,5 +1,5 @@
 # ruff: noqa: RUF005 - adding a pair to an array moves it
-"""What makes figures of one kind differ further: one outline around everything, parts in different colors, trousers, things in
+"""Variations of figures of one kind: one outline around everything, parts in different colors, trousers, things in
 hands, tails, wings and capes.
 """
 

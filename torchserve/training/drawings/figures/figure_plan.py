@@ -1,4 +1,4 @@
-"""What a figure is made of before it has a pose: body, limbs, colors and head of one style."""
+"""The plan of a figure before it has a pose: body, limbs, colors and head of one style."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOW_ARMS, LOW_ARMS_OF_LINES = 0.1, 0.25
 
 @dataclass(frozen=True)
 class FigurePlan:
-    """What a figure is made of.
+    """The plan of a figure.
 
     Attributes:
         style: what kind of figure it is labeled as.
@@ -51,7 +51,7 @@ class FigurePlan:
 
     @property
     def is_from_side(self) -> bool:
-        """Whether it may be seen from the side, as far as one can tell."""
+        """Whether the figure may be one that is seen from the side."""
         return self.finish in (*ONE_COLOR, "profile") or self.view.facing != 0
 
 

@@ -1,4 +1,4 @@
-"""The hand that draws: it wobbles, trembles, overshoots, leaves gaps, goes over a line twice."""
+"""Imperfections of hand-drawn lines: wobble, tremor, overshoot, gaps, lines drawn twice."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ STEP = 0.018
 
 @dataclass(frozen=True)
 class Hand:
-    """How steadily somebody draws; amplitudes in figure units.
+    """How steadily a hand draws; amplitudes in figure units.
 
     Attributes:
-        wobble: slow deviation of a line from what was meant.
+        wobble: slow deviation from the intended line.
         tremor: fast deviation.
         slip: how far a closed line misses its own start (positive: overshoots, else a gap), as a share of its length.
-        twice: the chance that a line is gone over again.
+        twice: the chance that a line is drawn a second time.
         corner: how far lines overshoot where two should meet.
     """
 
@@ -34,7 +34,7 @@ class Hand:
 
     @classmethod
     def sampled(cls, rng: np.random.Generator, *, steady: bool = False) -> Hand:
-        """Somebody between a steady adult and a three-year-old; steady: a drawing program's curves."""
+        """The hand of anyone between a steady adult and a three-year-old; steady: more often a drawing program's curves."""
         if steady and rng.random() < 0.7:
             return cls(rng=rng, wobble=0.001, tremor=0.0, slip=0.0)
         skill = rng.random() ** 1.5

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF005 - adding a pair to an array moves it
-"""Hats, bows, horns, antennae: what sticks out of a head and is no arm."""
+"""Hats, bows, horns, antennae: parts that stick out of a head and are not arms."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _strands(head: _Head, outlines: list[Points]) -> list[Mark]:
 
 
 def _glasses(head: _Head) -> list[Mark]:
-    """Dark ones, clear ones, or large ones that reach beyond the face and that one can't look through."""
+    """Dark glasses, clear ones, or large opaque ones that reach beyond the face."""
     rng, draw = head.hand.rng, head.hand.rng.random()
     is_large = draw > 0.6
     fill = DARK if draw < 0.4 else head.color(LENSES) if is_large else None
@@ -143,7 +143,7 @@ def _mohawk(head: _Head) -> list[Mark]:
 
 
 def _antlers(head: _Head) -> list[Mark]:
-    """Branches, or curved horns: what might be taken for raised arms."""
+    """Branches, or curved horns, which might be taken for raised arms."""
     rng = head.hand.rng
     out, tall = rng.uniform(0.5, 1.6), rng.uniform(0.8, 2.2)
     axis = smooth(points((0.4, -0.85), (0.4 + out * 0.7, -1.0 - tall * 0.4), (0.4 + out, -0.9 - tall)), closed=False)

@@ -97,7 +97,7 @@ def _rare_marks(hand: Hand, joints: Points, axis: Points, style: LimbStyle) -> l
 
 
 def _waved(rng: np.random.Generator, axis: Points, *, sharp: bool) -> Points:
-    """A line that goes to and fro across an axis, and ends where it does."""
+    """A zigzag line across an axis, which ends where the axis does."""
     lengths = arc_lengths(axis)
     total = float(lengths[-1])
     turns = max(3, round(total / rng.uniform(0.03, 0.07)))

@@ -1,4 +1,4 @@
-"""What a figure consists of once it is thought out and before it is painted: marks in drawing order, and its joints."""
+"""A figure between its plan and its painting: marks in drawing order, and its joints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Color = tuple[int, int, int]
 ABSENT, GUESSED, VISIBLE = 0.0, 1.0, 2.0
 """How joints are seen, as COCO counts it."""
 INK: Color = (-1, -1, -1)
-"""Stands for whatever the medium's own color is."""
+"""Placeholder for the medium's own color."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Mark:
 
     @property
     def is_solid(self) -> bool:
-        """Whether it is a part of the figure that hides what was drawn before it."""
+        """Whether the mark is a part of the figure that hides earlier marks."""
         return self.area is not None and len(self.area) > 2 and not (self.see_through or self.loose)
 
     @property

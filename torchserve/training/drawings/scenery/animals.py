@@ -1,5 +1,5 @@
 # ruff: noqa: RUF005 - adding a pair to an array moves it
-"""Animals: pets beside a figure, and what a detector of humanoids must not take for one. About the unit square, y down."""
+"""Animals: pets beside a figure, and animals that a detector of humanoids must not take for one. About the unit square, y down."""
 
 from __future__ import annotations
 

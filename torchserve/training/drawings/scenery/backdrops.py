@@ -1,5 +1,5 @@
 # ruff: noqa: RUF005 - adding a pair to an array moves it
-"""What fills the whole image behind figures: skies, meadows, seas, streets, rooms, patterns, the chequers of fake transparency."""
+"""Backdrops that fill the whole image behind figures: skies, meadows, seas, streets, rooms, patterns, the checkers of fake transparency."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ SEA: tuple[Color, ...] = ((60, 140, 210), (90, 190, 220), (30, 90, 160))
 
 
 def draw_backdrop(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen) -> None:
-    """Fill a canvas with scenery. What is not colored in of a figure shows it, or is as blank as the paper was."""
+    """Fill a canvas with scenery. It shows through figures that are not colored in, or the paper does."""
     kinds = (_landscape, _landscape, _landscape, _waves, _room, _pattern, _wash)
     kinds[rng.integers(len(kinds))](canvas, rng, hand, pen)
     if rng.random() < 0.35:
         canvas.paper[:] = canvas.image
 
 
-def draw_chequers(canvas: Canvas, rng: np.random.Generator) -> None:
+def draw_checkers(canvas: Canvas, rng: np.random.Generator) -> None:
     """The gray and white squares that stand for transparency in a file that has none; what was white in the figure stays white."""
     height, width = canvas.owned.shape
     side = max(2, round(rng.uniform(0.01, 0.045) * max(height, width)))
@@ -121,7 +121,7 @@ def _waves(canvas: Canvas, rng: np.random.Generator, _: Hand, pen: Pen) -> None:
 
 
 def _room(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen) -> None:
-    """A wall and a floor, with boxes and images: the inside of a house."""
+    """The inside of a house: a floor, and a wall with framed pictures."""
     height, width = canvas.owned.shape
     canvas.image[:] = varied(rng, any_of(rng, BRIGHT), 30) if rng.random() < 0.6 else rng.uniform(150, 250)
     floor = rng.uniform(0.6, 0.92) * height
