@@ -117,7 +117,7 @@ class Scheduler:
         self._inference = settings.inference_request()
 
     def step(self, now: float) -> None:
-        """One turn of the loop: collect results, take over orphaned jobs if it is time, and start as many jobs as there is room for.
+        """One iteration of the loop: collect results, take over orphaned jobs if it is time, and start as many jobs as there is room for.
 
         Args:
             now: seconds of the monotonic clock.

@@ -28,7 +28,7 @@ QUICK = {**ENVIRON, "DOODLED_INBOX_RESCAN_S": "0.2", "DOODLED_INBOX_STABLE_S": "
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """A folder that user nobody owns and can reach: only their own user can enter pytest's folders."""
+    """A folder that the user `nobody` owns and can reach, unlike pytest's folders, which only the current user can enter."""
     place = Path(tempfile.mkdtemp(prefix="doodled-", dir="/var/tmp"))
     place.chmod(0o755)
     for name in ("inbox", "outbox", "failed", "spool", "spool/work", "spool/done", "spool/status"):

@@ -16,7 +16,7 @@ from tests.integration.booted import CHECKOUT, Machine
 INSTALL_S = 900.0
 SPOOL = "var/lib/doodled"
 PERSON = "alice"
-STRANGER = "bob"
+OTHER_USER = "bob"
 DROP_INS = "etc/systemd/system/doodled.service.d"
 QUICK = {"DOODLED_ANIMATION_SIZE": "128x128", "DOODLED_INBOX_STABLE_S": "0.5", "DOODLED_STORAGE_RESERVE_MB": "0"}
 """Small images and a short wait for writers, which shorten all tests."""
@@ -139,7 +139,7 @@ def installed_doodled(machine: Machine) -> Iterator[InstalledDoodled]:
     doodled = InstalledDoodled(machine)
     machine.put_sources()
     doodled.install("--no-start")
-    for user in (PERSON, STRANGER):
+    for user in (PERSON, OTHER_USER):
         machine.run("useradd", "--create-home", user)
     machine.run("usermod", "-aG", "doodled", PERSON)
     doodled.environ(QUICK)

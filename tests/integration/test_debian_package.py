@@ -20,7 +20,7 @@ from tests.integration.installed_doodled import LONG, PERSON, QUICK, SPOOL, Inst
 BUILD_S = 900.0
 FAST = "DPKG_DEB_COMPRESSOR_TYPE=none"
 OF_FAST = "uses-no-compression-for-control-tarball,uses-no-compression-for-data-tarball"
-"""What lintian says against it."""
+"""Complaints of lintian about the package."""
 
 PACKAGES = "usr/src/packages"
 SETTINGS = "etc/doodled/doodled.toml"

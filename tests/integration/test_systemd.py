@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.integration.booted import CHECKOUT
-from tests.integration.installed_doodled import LONG, PERSON, QUICK, SPOOL, STRANGER, InstalledDoodled, copy_of_character, exposure
+from tests.integration.installed_doodled import LONG, OTHER_USER, PERSON, QUICK, SPOOL, InstalledDoodled, copy_of_character, exposure
 from tests.locked import LIST_VERSIONS, installed_versions, pins
 
 SETTINGS = "etc/doodled/doodled.toml"
@@ -75,13 +75,13 @@ def test_installs_the_locked_versions(doodled):
     assert {name: version for name, version in installed.items() if name in locked.keys() - of_debian}.items() <= locked.items()
 
 
-def test_strangers_see_nothing(doodled):
+def test_other_users_see_nothing(doodled):
     for script in (f"ls /{SPOOL}", f"ls /{SPOOL}/inbox", f"touch /{SPOOL}/inbox/strange.png"):
-        assert doodled.machine.run("sh", "-c", script, user=STRANGER, check=False).returncode != 0
+        assert doodled.machine.run("sh", "-c", script, user=OTHER_USER, check=False).returncode != 0
 
 
 def test_what_the_daemon_may_not_take_waits_until_it_may(doodled):
-    """A folder can only be moved by who may write to it (rename(2)); persons' folders often are not for the group to write to."""
+    """Only users who may write to a folder can move it (rename(2)), and users' folders are often not writable for the group."""
     folder = copy_of_character(doodled.machine)
     doodled.as_person(f"umask 022; cp -r {folder} /{SPOOL}/inbox/kept; cp {folder}/texture.png /{SPOOL}/inbox/secret.png")
     doodled.as_person(f"chmod 600 /{SPOOL}/inbox/secret.png")
@@ -96,7 +96,7 @@ def test_what_the_daemon_may_not_take_waits_until_it_may(doodled):
 
 
 def test_a_hopeless_image_is_moved_to_failed_with_its_sidecar(doodled):
-    """The kernel lets nobody link to other people's files that they may not write to, and this sidecar is one."""
+    """The kernel refuses hard links to other users' files without write permission, and this sidecar is such a file."""
     doodled.as_person(f"cat >/{SPOOL}/inbox/bad.json; chmod 640 /{SPOOL}/inbox/bad.json", text='{"motions": ["dab"]}')
     doodled.as_person(f"cat >/{SPOOL}/inbox/bad.png; chmod 640 /{SPOOL}/inbox/bad.png", text="this is no image")
     failed = doodled.place("failed", "bad.png.error.json")
@@ -279,7 +279,7 @@ def test_the_journal_is_asked_by_fields(doodled):
 # --- the installation ------------------------------------------------------------------------------------------------
 
 
-def test_installing_again_disturbs_nobody(doodled):
+def test_second_installation_does_not_restart_the_daemon(doodled):
     doodled.install()  # whatever an upgrade has left there
     pid = doodled.main_pid
     assert "done" in doodled.install()

@@ -49,7 +49,7 @@ def test_files_fit_together(folder):
 
 
 def test_joints_are_the_sixteen_and_inside_the_figure(folder):
-    """Names and parents are AnimatedDrawings'; every joint lies inside the mask, root and hip together."""
+    """Names and parents are AnimatedDrawings'; every joint is inside the mask, root and hip in the same place."""
     cfg, mask, _ = contents(folder)
     assert {joint["name"]: joint["parent"] for joint in cfg["skeleton"]} == PARENTS
     places = {joint["name"]: joint["loc"] for joint in cfg["skeleton"]}

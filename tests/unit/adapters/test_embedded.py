@@ -167,15 +167,15 @@ def test_a_damaged_model_is_named(tmp_path: Path) -> None:
             EmbeddedPredictor(tmp_path)
 
 
-def test_models_in_each_others_place_are_told_apart(tmp_path: Path) -> None:
+def test_swapped_models_are_refused(tmp_path: Path) -> None:
     shutil.copy(MODELS / POSE, tmp_path / DETECTOR)
     shutil.copy(MODELS / DETECTOR, tmp_path / POSE)
     with pytest.raises(ModelUnavailable, match=r"expected a model with .* centres"):
         EmbeddedPredictor(tmp_path)
 
 
-def test_loading_them_leaves_no_trace_and_tells_nobody(tmp_path: Path) -> None:
-    """ONNX Runtime's wheels send reports unless told not to, though not where CI is set; first of all they number the device."""
+def test_loading_leaves_no_files_and_sends_no_reports(tmp_path: Path) -> None:
+    """ONNX Runtime's wheels send telemetry unless it is disabled or CI is set; first of all they write an ID of the device."""
     quiet = {"CI", "TF_BUILD", "GITHUB_ACTIONS", "ORT_DISABLE_TELEMETRY"}
     environ = {name: value for name, value in os.environ.items() if name not in quiet} | {
         "HOME": str(tmp_path),

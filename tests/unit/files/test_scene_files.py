@@ -159,7 +159,7 @@ def test_files_may_lie_in_a_root(folder, tmp_path_factory):
         ({"scene": {"ANIMATED_CHARACTERS": [{**ACTOR, "motion_cfg": 3}]}}, "ANIMATED_CHARACTERS[0].motion_cfg: expected a text, found 3"),
     ],
 )
-def test_what_is_wrong_is_said(folder, sections, said):
+def test_invalid_values_are_reported(folder, sections, said):
     found = problems(folder, **sections)
     assert len(found) == 1
     assert said in found[0]
@@ -188,7 +188,7 @@ def test_problems_of_all_files_come_at_once(folder):
     assert "controller.MODE" in text
 
 
-def test_motions_by_a_wrong_suffix_are_said(folder):
+def test_motions_with_a_wrong_suffix_are_reported(folder):
     (folder / "still.txt").write_text("still")
     found = problems(folder, scene={"ANIMATED_CHARACTERS": [{**ACTOR, "motion_cfg": "still.txt"}]})
     assert "a file with the suffix .txt is no motion" in found[0]

@@ -34,7 +34,7 @@ def places() -> np.ndarray:
 
 
 def mirror_agrees(straight: np.ndarray) -> np.ndarray:
-    """What a perfect network says to the mirrored image: left and right exchanged, everything mirrored."""
+    """The answer of a perfect network to the mirrored image: left and right exchanged, everything mirrored."""
     return straight[list(MIRRORED_KEYPOINTS)][:, :, ::-1]
 
 
@@ -103,7 +103,7 @@ def test_a_mask_of_something_else_does_not_move_the_box() -> None:
     assert found.score < 0.2
 
 
-def test_what_lies_astray_does_not_move_the_box_but_is_a_doubt() -> None:
+def test_stray_joint_does_not_move_the_box_but_is_a_doubt() -> None:
     rgb = image()
     proposal = network_io.Proposal(np.array([150.0, 100.0, 200.0, 200.0]), 0.9)
     view = network_io.close_view(rgb, proposal, SIDE)

@@ -1,4 +1,4 @@
-"""What happens to a crop each time that it is learned from, and where masks are laid: joints and masks must go along with the lines."""
+"""Augmentation of crops, and the place of their masks: joints and masks must move with the lines."""
 
 from __future__ import annotations
 

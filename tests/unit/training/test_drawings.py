@@ -96,7 +96,7 @@ ARM, BODY = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]]), np.array([[0.5, -1.0
 
 
 def _elbow_and_wrist(*marks: Mark, opaque: bool = True, is_one_area: bool = False) -> list[float]:
-    """How they are seen of an arm whose elbow, but not whose wrist, lies in the body."""
+    """Visibility of the elbow and the wrist of an arm whose elbow, but not whose wrist, is inside the body."""
     joints = np.zeros((17, 3))
     joints[[6, 8, 10]] = np.column_stack([ARM, np.full(3, VISIBLE)])
     figure = DrawnFigure(marks, joints, "outline", is_one_area=is_one_area)

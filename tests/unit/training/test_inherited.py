@@ -18,7 +18,7 @@ from inherited import inherit  # noqa: E402
 from network import DetectorNetwork, new_network  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-"""Torch's exporter, which is told to be the older one, warns of itself."""
+"""We ask for torch's older exporter, which warns that it is deprecated."""
 
 WIDTHS, SIDE = (4, 8, 8, 16, 16), 64
 

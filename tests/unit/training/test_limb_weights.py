@@ -21,7 +21,7 @@ CELLS = 24
 HEIGHT = 12.0
 
 
-def test_what_tells_right_choices_from_wrong_ones_gets_the_weight():
+def test_discriminating_features_get_the_weight():
     rng = np.random.default_rng(0)
     groups = []
     for _ in range(60):

@@ -52,7 +52,7 @@ class Clip:
         return PALETTE
 
     def whole(self, index: int) -> NDArray[np.uint8]:
-        """(height, width, 4) what is to be seen in a frame."""
+        """The visible image of a frame, (height, width, 4)."""
         image = np.zeros((self.height, self.width, 4), dtype=np.uint8)
         if self.opaque:
             image[:] = (250, 250, 250, 255)
@@ -65,7 +65,7 @@ class Clip:
         return image
 
     def frame(self, index: int, layout: PixelLayout) -> Frame:
-        """The same as a renderer gives it: cropped where nothing lies behind."""
+        """The same as a renderer returns it: cropped if there is no background."""
         whole = self.whole(index)
         pts = index * self.frame_time
         left = top = 0

@@ -39,7 +39,7 @@ def even(number):
 
 @pytest.mark.parametrize("opaque", [True, False])
 @pytest.mark.parametrize("kind", Format)
-def test_file_is_what_the_animation_says(kind, opaque, clip, tmp_path):
+def test_file_matches_the_animation(kind, opaque, clip, tmp_path):
     path = tmp_path / f"clip.{kind}"
     animation = clip(opaque=opaque).written(path, kind)
     assert verify(animation) is animation

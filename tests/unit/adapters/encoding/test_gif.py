@@ -125,7 +125,7 @@ def expected_codes(rgba):
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 7, 15, 16, 17, 31, 33, 64, 250])
-def test_codes_are_what_opencv_says(width):
+def test_codes_equal_opencvs(width):
     """Bit 15 is nowhere promised by OpenCV, nor is that it rounds down; both in its vectorized middle and at the end of a row."""
     random = np.random.default_rng(width)
     rgba = random.integers(0, 256, (64, width, 4), dtype=np.uint8)
@@ -150,7 +150,7 @@ def test_codes_of_views_with_strides_and_of_nothing():
     assert codes(np.zeros((0, 5, 4), np.uint8)).shape == (0, 5)
 
 
-def test_codes_become_the_indices_that_the_palette_says():
+def test_codes_become_indices_of_the_palette():
     random = np.random.default_rng(5)
     palette = Palette(random.integers(0, 256, (200, 3), dtype=np.uint8), random.integers(0, 200, (32, 32, 32), dtype=np.uint8))
     rgba = random.integers(0, 256, (40, 40, 4), dtype=np.uint8)

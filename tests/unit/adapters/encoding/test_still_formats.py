@@ -84,6 +84,6 @@ def test_webp_loops_for_ever_over_nothing(clip, tmp_path):
         assert (webp.info["loop"], webp.info["background"]) == (0, (0, 0, 0, 0))
 
 
-def test_webp_says_its_length(clip, tmp_path):
+def test_webp_declares_its_length(clip, tmp_path):
     riff = clip().written(tmp_path / "clip.webp", Format.WEBP).path.read_bytes()
     assert struct.unpack_from("<4sI4s", riff) == (b"RIFF", len(riff) - 8, b"WEBP")

@@ -99,7 +99,7 @@ def test_webm_keeps_half_transparency(decoded, tmp_path):
     assert np.abs(found.images[1][8:-8, 40:56, 3].astype(int) - 128).max() <= 4
 
 
-def test_webm_says_that_it_has_alpha(clip, tmp_path):
+def test_webm_declares_its_alpha(clip, tmp_path):
     for opaque in (True, False):
         animation = clip(opaque=opaque).written(tmp_path / "clip.webm", Format.WEBM)
         with av.open(str(animation.path)) as container:

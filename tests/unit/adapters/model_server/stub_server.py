@@ -1,4 +1,4 @@
-"""An HTTP server that answers as it is told, one canned reply after the other, and a clock that only moves when somebody sleeps."""
+"""Stub HTTP server that sends canned replies one after the other, and a clock that only moves in `sleep`."""
 
 from __future__ import annotations
 

@@ -278,7 +278,7 @@ def test_context_is_freed_when_pyopengl_is_missing(plug, monkeypatch):
 
 
 def run(code, **environ):
-    """What `code` prints, in a process of its own; skips the test where it says that there is no OpenGL."""
+    """The output of `code` in its own process; skips the test if the process reports that there is no OpenGL."""
     prelude = "from pipeline.adapters.opengl.contexts import *\nfrom pipeline.errors import RenderUnavailable\nimport os\n"
     command = [sys.executable, "-c", prelude + code]
     child = subprocess.run(command, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, timeout=60, check=False)

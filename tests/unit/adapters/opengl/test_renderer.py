@@ -276,7 +276,7 @@ def test_background_image_is_stretched_over_the_frame(renderer):
         assert np.abs(image[row, column] - color).max() <= 1
 
 
-def test_translucent_image_lies_on_the_background_color(renderer):
+def test_translucent_image_is_on_the_background_color(renderer):
     rgba = random_rgba(8, 5, 4)
     image = drawn(renderer, pixel_canvas(4, 5, (0.2, 0.4, 0.6, 1.0), rgba), [], [], layout=PixelLayout.OPAQUE)
     expected = over(np.full((5, 4, 4), [51, 102, 153, 255], float), rgba)

@@ -1,4 +1,4 @@
-"""Strangers' images: each with the right outcome."""
+"""Untrusted images: each has the right outcome."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_colors_come_out_as_they_went_in(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RAMPS)
-def test_grays_of_any_depth_keep_black_white_and_what_lies_between(name: str) -> None:
+def test_grays_of_any_depth_keep_black_white_and_levels_between(name: str) -> None:
     drawing = drawing_of(name)
     assert np.abs(drawing.rgb[..., 0] - corpus.ramp() * 255).max() <= LOSSY
     assert np.ptp(drawing.rgb.astype(int), axis=2).max() == 0
@@ -122,7 +122,7 @@ def test_gray_with_alpha_and_with_a_transparent_level() -> None:
 
 
 @pytest.mark.parametrize("level", [0, 255])
-def test_an_alpha_that_says_nothing_is_dropped(level: int) -> None:
+def test_a_uniform_alpha_is_dropped(level: int) -> None:
     image = corpus.scene().convert("RGBA")
     image.putalpha(level)
     drawing = drawing_of("flat.png", corpus.saved(image, "PNG"))
@@ -151,7 +151,7 @@ def test_a_color_profile_is_converted_and_a_broken_one_ignored() -> None:
     assert "fit" in " ".join(misfit.notes)
 
 
-def test_only_the_first_image_of_several_is_used_and_that_is_said() -> None:
+def test_only_the_first_image_of_several_is_used_with_a_note() -> None:
     for name in ("moving.png", "moving.webp", "pages.tif"):
         assert any("first" in note for note in drawing_of(name).notes), name
 
@@ -237,7 +237,7 @@ def test_what_is_no_image_is_refused_by_its_name_and_with_advice(what: str) -> N
     assert named in error.summary
 
 
-def test_a_raw_file_is_told_from_the_preview_it_begins_with() -> None:
+def test_a_raw_file_is_not_taken_for_the_preview_it_begins_with() -> None:
     preview = {254: ("I", (1,)), 330: ("I", (8,)), 256: ("I", (32,)), 257: ("I", (32,))}
     for tags in (preview, {50706: ("I", (4,))}):
         assert "raw" in refusal(corpus.tiff(tags, bytes(16)), "photo.nef").summary
@@ -473,7 +473,7 @@ _CODEC_MODULES = (
 
 
 def raised_in(module: ModuleType) -> set[type[BaseException]]:
-    """The classes of every `raise` and `warn` in a module's source that can be told by name."""
+    """The classes that a module's source names in `raise` and `warn`."""
     named = set()
     for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Raise) and node.exc is not None:
