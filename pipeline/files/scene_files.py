@@ -75,14 +75,14 @@ def read_scene_file(path: Path, library: MotionReader, *, roots: Sequence[Path] 
         skeleton=scene.flag("ADD_AD_RETARGET_BVH", default=False),
     )
     actors = _actors(scene, library, folders)
-    seen = _view(view, folders, debug)
+    scene_view = _view(view, folders, debug)
     output = _output(controller, notes)
     if view.flag("USE_MESA", default=False):
         notes.append("view.USE_MESA is left to the renderer, which finds out by itself what there is")
     for section in (scene, view, controller, fields):
         section.finish()
     raise_problems(path, problems)
-    return SceneFile(Scene(actors, seen), output, Format(output.suffix[1:].lower()), tuple(notes))
+    return SceneFile(Scene(actors, scene_view), output, Format(output.suffix[1:].lower()), tuple(notes))
 
 
 @dataclass(frozen=True)

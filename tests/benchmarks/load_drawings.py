@@ -60,7 +60,7 @@ def drawings(root: Path, options: argparse.Namespace) -> bool:
             **places,
         }
     )
-    _tell_stages(warm)
+    _print_stages(warm)
     return rate >= DRAWINGS_A_MINUTE and _p95(overhead_ms) <= OVERHEAD_MS and not places["lost"]
 
 
@@ -117,7 +117,7 @@ def _ended(daemon: Daemon) -> int:
     return len(daemon.records("job.done", "job.failed"))
 
 
-def _tell_stages(done: list[Mapping[str, Any]]) -> None:
+def _print_stages(done: list[Mapping[str, Any]]) -> None:
     names = dict.fromkeys(name for record in done for name in record["stages_ms"])
     logged({f"  stage {name}, ms": percentiles([record["stages_ms"].get(name, 0.0) for record in done]) for name in names})
 

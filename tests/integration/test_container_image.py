@@ -64,7 +64,7 @@ def records(container: Container) -> list[dict[str, object]]:
     return [json.loads(line) for line in container.log_lines()]
 
 
-def has_said(container: Container, event: str) -> bool:
+def has_logged(container: Container, event: str) -> bool:
     return any(record["event"] == event for record in records(container))
 
 
@@ -105,7 +105,7 @@ def test_the_compose_file_hardens_both_and_gives_the_daemon_the_time_to_stop_tha
 
 def test_a_container_that_may_write_nowhere_else_animates_what_is_dropped_and_reports_when_it_hangs(containers, drop):
     container = containers.start(IMAGE, options=options(drop))
-    container.until(lambda: has_said(container, "daemon.ready"), "it is ready")
+    container.until(lambda: has_logged(container, "daemon.ready"), "it is ready")
     assert container.exec("touch", "/somewhere", check=False).returncode != 0
     assert container.exec("id", "-u").stdout.strip() == str(OTHER_USER)
     assert "llvmpipe" in container.exec("doodled", "check").stdout
@@ -144,9 +144,9 @@ def test_what_it_works_on_when_it_is_stopped_is_not_lost(containers, drop, init)
     container.until((drop / "inbox").is_dir, "its folders are there")
     for drawing in DRAWINGS:
         drop_in(drop, drawing, drawing.name)
-    container.until(lambda: has_said(container, "job.claimed"), "it works")
+    container.until(lambda: has_logged(container, "job.claimed"), "it works")
     assert container.stop() == 0
-    assert has_said(container, "daemon.stop")
+    assert has_logged(container, "daemon.stop")
 
     second = containers.start(IMAGE, "run", "--drain", options=options(drop, *more))
     assert second.wait() == 0
@@ -156,7 +156,7 @@ def test_what_it_works_on_when_it_is_stopped_is_not_lost(containers, drop, init)
 
 def test_the_web_application_serves_the_folder_of_another_container(containers, drop):
     daemon = containers.start(IMAGE, options=options(drop))
-    daemon.until(lambda: has_said(daemon, "daemon.ready"), "it is ready")
+    daemon.until(lambda: has_logged(daemon, "daemon.ready"), "it is ready")
     token = daemon.exec("doodled", "web", "token", "me").stdout.strip()
     settings = ("--env=DOODLED_WEB_HOST=0.0.0.0", "--env=DOODLED_WEB_NAMES=localhost")
     web = containers.start(IMAGE, "web", options=options(drop, "--tmpfs=/tmp", *settings))
@@ -194,5 +194,5 @@ def test_folder_of_another_user_is_refused_with_what_to_do(containers, drop):
 
 def test_without_a_folder_it_has_a_volume_of_its_own(containers):
     container = containers.start(IMAGE, options=HARDENED)
-    container.until(lambda: has_said(container, "daemon.ready"), "it is ready")
+    container.until(lambda: has_logged(container, "daemon.ready"), "it is ready")
     assert container.stop() == 0

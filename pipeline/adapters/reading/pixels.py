@@ -156,8 +156,8 @@ def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
     if "sRGB" not in (profile.profile.profile_description or "") or profile.profile.xcolor_space.strip() != "RGB":
         return False
     gray = Image.new("RGB", (1, 1), (_MIDDLE, _MIDDLE, _MIDDLE))
-    seen = ImageCms.profileToProfile(gray, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    return seen is not None and bool((np.abs(np.asarray(seen, np.int32) - _MIDDLE) <= _ALMOST).all())
+    converted = ImageCms.profileToProfile(gray, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return converted is not None and bool((np.abs(np.asarray(converted, np.int32) - _MIDDLE) <= _ALMOST).all())
 
 
 def _lab_to_srgb(colors: Image.Image) -> Image.Image:

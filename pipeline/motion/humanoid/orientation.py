@@ -102,8 +102,8 @@ def is_first_left(body: BodyPositions) -> tuple[float, tuple[str, ...]]:
         clues.append(("the direction of the walk", travel, 0.5))
     weighted = [(name, value * weight) for name, value, weight in clues]
     total = float(np.clip(sum(value for _, value in weighted), -1.0, 1.0))
-    said = tuple(name for name, value in weighted if value * total > 0 and abs(value) > 0.05)
-    return total, said
+    agreeing = tuple(name for name, value in weighted if value * total > 0 and abs(value) > 0.05)
+    return total, agreeing
 
 
 def _along(vectors: Floats, directions: Floats) -> Floats:
