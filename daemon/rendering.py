@@ -45,10 +45,10 @@ class SceneRendering:
 
     def notes(self, output_format: Format) -> tuple[str, ...]:
         """How an output differs from what was asked for, as sentences for the user."""
-        asked = self._plan.rate or 1 / self._plan.scene.actors[0].motion.frame_time
-        if output_format is not Format.GIF or asked <= HIGHEST_GIF_RATE:
+        rate = self._plan.rate or 1 / self._plan.scene.actors[0].motion.frame_time
+        if output_format is not Format.GIF or rate <= HIGHEST_GIF_RATE:
             return ()
-        return (f"the GIF has {HIGHEST_GIF_RATE} frames a second, not {float(asked):g}: players show no frame for a shorter time",)
+        return (f"the GIF has {HIGHEST_GIF_RATE} frames a second, not {float(rate):g}: players show no frame for a shorter time",)
 
     def performances(self, clock: OutputClock) -> list[Performance]:
         """Every actor, meshed and retargeted for the frame times of `clock`."""

@@ -204,8 +204,8 @@ def _detections_in_parts(small: Bytes, predictor: Predictor) -> tuple[Detection,
     found: list[Detection] = []
     for part in overlapping_parts(width, height):
         rows, columns = slice(int(part.top), int(part.bottom)), slice(int(part.left), int(part.right))
-        seen = predictor.detections(np.ascontiguousarray(small[rows, columns]), min_score=MIN_PART_SCORE)
-        moved = (moved_from_part(one, part, width, height) for one in seen if one.score >= MIN_PART_SCORE)
+        detections = predictor.detections(np.ascontiguousarray(small[rows, columns]), min_score=MIN_PART_SCORE)
+        moved = (moved_from_part(one, part, width, height) for one in detections if one.score >= MIN_PART_SCORE)
         found += [one for one in moved if one is not None]
     return tuple(found)
 
@@ -309,9 +309,9 @@ def _likelihood(detection: Detection, box: Box) -> Singles | None:
         return None
     scale = LIKELIHOOD_SIDE / max(box.width, box.height)
     likelihood = np.zeros((max(1, round(box.height * scale)), max(1, round(box.width * scale))), np.float32)
-    seen = detection.box
-    left, right = (round((x - box.left) * scale) for x in (seen.left, seen.right))
-    top, bottom = (round((y - box.top) * scale) for y in (seen.top, seen.bottom))
+    detected = detection.box
+    left, right = (round((x - box.left) * scale) for x in (detected.left, detected.right))
+    top, bottom = (round((y - box.top) * scale) for y in (detected.top, detected.bottom))
     if right <= left or bottom <= top:
         return None
     stretched = cv2.resize(detection.mask, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)

@@ -1,4 +1,4 @@
-"""A browser that does what a person does: Chromium without a window, told through a pipe (Chrome DevTools Protocol)."""
+"""A browser for tests: headless Chromium, controlled through pipes (Chrome DevTools Protocol)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import IO, Any
 import pytest
 from waiting import PATIENCE_S, until
 
-TOLD, TELLS = 3, 4
-"""The descriptors at which Chromium is told, and answers."""
+COMMANDS_FD, ANSWERS_FD = 3, 4
+"""The file descriptors from which Chromium reads commands and to which it writes answers."""
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " "), "Escape": (27, "")}
 """Keys that do something by themselves: their codes and texts."""
 
@@ -42,35 +42,35 @@ class Browser:
             self.ask(f"{domain}.enable")
 
     def ask(self, method: str, **params: object) -> dict[str, Any]:
-        """A command of the protocol, and its answer."""
-        said = self._answer(method, params)
-        assert "error" not in said, said
-        result: dict[str, Any] = said["result"]
+        """Send a command of the protocol; returns its result."""
+        answer = self._answer(method, params)
+        assert "error" not in answer, answer
+        result: dict[str, Any] = answer["result"]
         return result
 
     def _answer(self, method: str, params: dict[str, object]) -> dict[str, Any]:
         self._count += 1
-        told = {"id": self._count, "method": method, "params": params} | ({"sessionId": self._session} if self._session else {})
-        self._to.write(json.dumps(told).encode() + b"\0")
-        while (said := self._heard()).get("id") != self._count:
-            self._note(said)
-        return said
+        command = {"id": self._count, "method": method, "params": params} | ({"sessionId": self._session} if self._session else {})
+        self._to.write(json.dumps(command).encode() + b"\0")
+        while (answer := self._receive()).get("id") != self._count:
+            self._note(answer)
+        return answer
 
-    def _heard(self) -> dict[str, Any]:
+    def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
             assert select.select([self._from], [], [], PATIENCE_S)[0], "the browser does not answer"
             more = os.read(self._from.fileno(), 1 << 16)
-            assert more, "the browser has gone"
+            assert more, "the browser has ended"
             self._rest += more
         line, _, self._rest = self._rest.partition(b"\0")
-        said: dict[str, Any] = json.loads(line)
-        return said
+        message: dict[str, Any] = json.loads(line)
+        return message
 
-    def _note(self, said: dict[str, Any]) -> None:
-        if said.get("method") == "Fetch.requestPaused":
-            self._paused.append(said["params"]["requestId"])
-        if said.get("method") in {"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Network.loadingFailed"}:
-            self.complaints.append(json.dumps(said["params"]))
+    def _note(self, message: dict[str, Any]) -> None:
+        if message.get("method") == "Fetch.requestPaused":
+            self._paused.append(message["params"]["requestId"])
+        if message.get("method") in {"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Network.loadingFailed"}:
+            self.complaints.append(json.dumps(message["params"]))
 
     def go(self, url: str) -> None:
         """Open a page, and wait until it is there."""
@@ -78,14 +78,14 @@ class Browser:
         until(lambda: self.value("document.readyState") == "complete" and self.value("location.href") == url)
 
     def value(self, expression: str) -> Any:
-        """What an expression is worth on the page; on the next one, where the page changes meanwhile."""
+        """The value of an expression on the page; on the next page if the page changes meanwhile."""
         asked: dict[str, object] = {"expression": expression, "returnByValue": True, "awaitPromise": True}
         while "target navigated" in (answer := self._answer("Runtime.evaluate", asked)).get("error", {}).get("message", ""):
             pass
         assert "error" not in answer, answer
-        said = answer["result"]
-        assert "exceptionDetails" not in said, said
-        return said["result"].get("value")
+        evaluated = answer["result"]
+        assert "exceptionDetails" not in evaluated, evaluated
+        return evaluated["result"].get("value")
 
     def answer_paused(self, status: int) -> None:
         """Answer the next request that `Fetch.enable` stops, in place of the server."""
@@ -93,12 +93,12 @@ class Browser:
         self.ask("Fetch.fulfillRequest", requestId=self._paused.pop(0), responseCode=status)
 
     def middle(self, expression: str) -> tuple[float, float]:
-        """Where on the screen the middle of an element is."""
+        """Position of the middle of an element on the screen."""
         left, top, wide, tall = self.value(f"(({{x, y, width, height}}) => [x, y, width, height])({expression}.getBoundingClientRect())")
         return left + wide / 2, top + tall / 2
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Press the mouse's button at a place, move, and let go at another."""
+        """Press the mouse button at one place, move, and release it at another."""
         halfway = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
         for kind, (x, y), pressed in (
             ("mouseMoved", start, 0),
@@ -140,20 +140,20 @@ class Browser:
         self.ask("DOM.setFileInputFiles", nodeId=node, files=list(map(str, paths)))
 
     def screen(self, width: int, height: int, *, is_phone: bool = False, **features: str) -> None:
-        """The size of the screen, and what its user prefers, such as prefers_color_scheme="dark"."""
+        """Set the size of the screen and the user's preferences, such as prefers_color_scheme="dark"."""
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=is_phone)
         self.ask("Emulation.setTouchEmulationEnabled", enabled=is_phone)
         self.ask(
             "Emulation.setEmulatedMedia", features=[{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
         )
 
-    def picture(self, path: Path) -> None:
-        """What is to be seen, as a PNG."""
+    def image(self, path: Path) -> None:
+        """A screenshot as PNG."""
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
 
 
 def chromium(profile: Path) -> list[str]:
-    """The command of a browser without a window, to be followed by what it is to do. Skips where there is no Chromium."""
+    """The command that starts a headless browser, without its last arguments. Skips the test where there is no Chromium."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("needs a browser: apt-get install chromium")
@@ -162,19 +162,19 @@ def chromium(profile: Path) -> list[str]:
 
 @contextmanager
 def browser(profile: Path, *, size: str = "1280,900") -> Iterator[Browser]:
-    """Skips where there is no Chromium."""
+    """A browser, closed at the end. Skips the test where there is no Chromium."""
     command = [*chromium(profile), "--remote-debugging-pipe", f"--window-size={size}"]
     its_end, to = os.pipe()
     source, its_start = os.pipe()
-    moved = ["bash", "-c", f'exec {TOLD}<&{its_end} {TELLS}>&{its_start}; exec "$@"', "bash", *command]
+    moved = ["bash", "-c", f'exec {COMMANDS_FD}<&{its_end} {ANSWERS_FD}>&{its_start}; exec "$@"', "bash", *command]
     with (
-        os.fdopen(to, "wb", buffering=0) as tells,
-        os.fdopen(source, "rb", buffering=0) as said,
+        os.fdopen(to, "wb", buffering=0) as commands,
+        os.fdopen(source, "rb", buffering=0) as answers,
         subprocess.Popen(moved, pass_fds=(its_end, its_start), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
     ):
         os.close(its_end)
         os.close(its_start)
         try:
-            yield Browser(tells, said)
+            yield Browser(commands, answers)
         finally:
             process.kill()

@@ -1,4 +1,4 @@
-"""Jobs in a spool, as a daemon claims them."""
+"""Claimed jobs for tests of the spool."""
 
 from __future__ import annotations
 

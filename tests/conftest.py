@@ -15,7 +15,7 @@ from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.adapters.opengl.resources import check
 from pipeline.errors import RenderUnavailable
 
-settings.register_profile("doodled", deadline=None)  # a busy machine is no fault
+settings.register_profile("doodled", deadline=None)  # a busy machine may be slow
 settings.load_profile("doodled")
 
 REFERENCE_ROOT = "ANIMATED_DRAWINGS_ROOT"
@@ -27,11 +27,11 @@ NO_RIGHTS = (
     "other users are forbidden here",
 )
 NO_TORCH = () if importlib.util.find_spec("torch") else ("the training needs",)
-"""`.ci/run` has a step in which torch is there."""
+"""`.ci/run` has a step with torch."""
 NO_MLSERVER = () if os.environ.get("DOODLED_MLSERVER_PYTHON") else ("DOODLED_MLSERVER_PYTHON",)
-"""It supports older Pythons only, and `.ci/run` goes on without it."""
+"""It supports older Pythons only, and `.ci/run` works without it."""
 ALLOWED_SKIPS = ("needs a GPU", *NO_TORCH, *NO_MLSERVER, *NO_RIGHTS, *(() if os.environ.get(REFERENCE_ROOT) else (REFERENCE_ROOT,)))
-"""What this machine can't run: no GPU, no rights, no reference data unless named. Any other skip is a fault in CI (`--strict-skips`)."""
+"""Reasons of skips that are allowed in CI: no GPU, no rights, or no reference data. Any other skip fails with `--strict-skips`."""
 
 
 SHARED = {
@@ -47,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `-n`, a module's tests stay in one process, and so do modules that share an expensive thing."""
+    """With `-n`, a module's tests stay in one process, and so do modules that share an expensive fixture."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByWhatIsShared(LoadFileScheduling):

@@ -20,7 +20,7 @@ from spool_oracle import ROOT
 WORKER = ROOT / "tests" / "fault" / "stub_worker.py"
 PATIENCE_S = 240.0
 SCHEDULER_ENVIRON = {"DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s", "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "5s"}
-"""As in its unit and in etc/compose.yaml; workers set the same themselves."""
+"""Settings of the scheduler, as in its unit and in etc/compose.yaml; workers set the same themselves."""
 
 
 def free_port() -> int:
@@ -80,7 +80,7 @@ class Cluster:
         return [record for record in records if not event or record["event"] == event]
 
     def wait_for(self, event: str, count: int = 1) -> None:
-        """Wait until a daemon has logged an event so often."""
+        """Wait until a daemon has logged an event this often."""
         waiting.until(lambda: len(self.records(event)) >= count, PATIENCE_S)
 
     def log(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Three machines in one, as network namespaces with host names of their own: the scheduler's and daemon's, and two for workers."""
+"""Three simulated machines as network namespaces with host names of their own: one for scheduler and daemon, two for workers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spool_oracle import Places, check_tidy
 HUB, HOSTS = "hub", ("west", "east")
 ADDRESS = "10.231.7.1"
 FAST = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s", "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "20s"}
-"""A machine that is gone is noticed after some seconds, and not after half a minute."""
+"""Settings with which a lost machine is noticed after some seconds instead of half a minute."""
 
 
 class Forbidden(Exception):
@@ -28,7 +28,7 @@ class Forbidden(Exception):
 
 @dataclass(frozen=True)
 class Networks:
-    """The namespaces; each name begins with that of the process, so that runs don't meet."""
+    """Names of the namespaces; they contain the process id, so that runs at the same time don't collide."""
 
     name: str
 
@@ -73,15 +73,15 @@ class Networks:
         _ip("netns", "exec", self.space(place), "ip", *arguments)
 
     def cut(self, host: str) -> None:
-        """Pull a machine's plug: packets vanish, and no connection is closed."""
+        """Cut a machine off: its packets vanish, and no connection is closed."""
         self.inside(HUB, "link", "set", host, "down")
 
     def mend(self, host: str) -> None:
-        """Put it back."""
+        """Connect the machine again."""
         self.inside(HUB, "link", "set", host, "up")
 
     def prefixes(self) -> Mapping[str, Sequence[str]]:
-        """What starts a process on each machine, with the machine's name as its host name."""
+        """The prefix that starts a process on each machine, with the machine's name as its host name."""
         renamed = 'echo "$0" >/proc/sys/kernel/hostname && exec "$@"'
         places = {"scheduler": HUB, "daemon": HUB, **dict(zip(HOSTS, HOSTS, strict=True))}
         return {

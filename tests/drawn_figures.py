@@ -1,4 +1,4 @@
-"""Figures drawn by code in several styles, with exactly known masks and joints, for tests of cutting out and rigging."""
+"""Synthetic figures in several styles, with exactly known masks and joints, for tests of cutting out and rigging."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ JOINTS = {
     15: (0.63, 0.90),
     16: (0.37, 0.90),
 }
-"""COCO keypoints in shares of the picture."""
+"""COCO keypoints in shares of the image."""
 
 LIMBS = ((5, 7), (7, 9), (6, 8), (8, 10), (11, 13), (13, 15), (12, 14), (14, 16))
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnFigure:
-    """A picture (h, w, 3) uint8, the figure's exact mask (h, w) bool and its keypoints (17, 3), score 1 (eyes and ears 0)."""
+    """An image (h, w, 3) uint8, the figure's exact mask (h, w) bool and its keypoints (17, 3), score 1 (eyes and ears 0)."""
 
     rgb: np.ndarray
     mask: np.ndarray
@@ -71,7 +71,7 @@ def _keypoints(at: dict[int, np.ndarray]) -> np.ndarray:
 
 
 def _shape(at: dict[int, np.ndarray], size: np.ndarray, radius: float, *, with_skirt: bool, with_trunk: bool) -> dict[str, np.ndarray]:
-    """Head, and everything, at ENLARGED size."""
+    """Draw head and body at the enlarged size."""
     shape = (int(size[1]) * ENLARGED, int(size[0]) * ENLARGED)
     head, whole = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     cv2.circle(head, _at(at[0]), int(0.095 * size[1] * ENLARGED), 1, cv2.FILLED)

@@ -10,7 +10,7 @@ import numpy as np
 from daemon.web.editor.edits import FigureSource
 from pipeline.files.annotation_files import write_box
 from pipeline.files.character_files import write_character
-from pipeline.files.picture_files import write_png
+from pipeline.files.image_files import write_png
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.types import Box
 from tests.drawn_person import person
@@ -19,7 +19,7 @@ MARGIN = 30
 
 
 def write_person(folder: Path, *, arms: str = "at the side", with_drawing: bool = False) -> FigureSource:
-    """A person's folder with its layers, and perhaps the drawing that it was cut out of, with a margin around it."""
+    """Write a person's folder with its layers, and optionally the drawing that it was cut out of, with a margin around it."""
     character = person(arms=arms)
     write_character(replace(character, layer_labels=derived_labels(character)), folder)
     if with_drawing:

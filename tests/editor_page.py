@@ -1,4 +1,4 @@
-"""The editor's page in a browser, for tests: places on the drawing, tools, and waiting until it rests."""
+"""The editor's page in a browser, for tests: positions on the drawing, tools, and waiting until requests are answered."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class EditorPage:
         self.rest()
 
     def value(self, expression: str) -> Any:
-        """What an expression of the page's object is worth."""
+        """The value of an expression of the page's object."""
         return self.browser.value(f"{PAGE}.{expression}")
 
     def rest(self) -> None:
-        """Wait until nothing is asked for any more."""
+        """Wait until the page has no open request."""
         busy = f"{PAGE}.preview.isRendering || {PAGE}.stage.isBusy || {PAGE}.isSaving"
         until(lambda: self.browser.value(f"Boolean({PAGE}?.figure?.history) && !({busy})"), PATIENCE_S)
 
@@ -39,7 +39,7 @@ class EditorPage:
         self.rest()
 
     def on_screen(self, place: Place) -> Place:
-        """Where a place of the crop is on the screen, in the middle of its pixel."""
+        """Position on the screen of a place of the crop, in the middle of its pixel."""
         x, y = self.browser.value(
             f"(() => {{ const {{ root }} = {PAGE}.stage, box = root.getBoundingClientRect();"
             f" const [x, y] = {PAGE}.stage.toScreen([{place[0]} + .5, {place[1]} + .5]);"
@@ -65,7 +65,7 @@ class EditorPage:
         return x, y
 
     def mask_size(self) -> int:
-        """How many pixels the figure has."""
+        """Number of the figure's pixels."""
         return int(self.value("state.mask.reduce((sum, inside) => sum + inside, 0)"))
 
     def message(self) -> str:
@@ -77,7 +77,7 @@ class EditorPage:
         self.rest()
 
     def accept(self) -> str:
-        """Save, or animate again; what the page says then."""
+        """Save, or animate again; returns the page's message."""
         self.click("document.getElementById('accept')")
         until(lambda: not self.value("isSaving") and self.message() != "", PATIENCE_S)
         self.rest()

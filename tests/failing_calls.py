@@ -32,7 +32,7 @@ class FailingCalls:
         monkeypatch.setattr(durable, "ctypes", Ctypes)
 
     def restart(self, failure: Callable[[str, int], int | None]) -> None:
-        """Count from zero, and fail so."""
+        """Count from zero, and fail the given call with this error."""
         self.failure, self.count = failure, 0
 
     def _wrapped(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:

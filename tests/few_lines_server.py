@@ -1,4 +1,4 @@
-"""A model server of a few lines: answers AnimatedDrawings' two endpoints for one known figure."""
+"""A small model server that answers AnimatedDrawings' two endpoints for one known figure."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked += 1
         body = self.rfile.read(int(self.headers["Content-Length"]))
         start = body.index(b"\r\n\r\n") + 4
-        picture = np.asarray(cv2.imdecode(np.frombuffer(body[start:], np.uint8), cv2.IMREAD_COLOR))
+        image = np.asarray(cv2.imdecode(np.frombuffer(body[start:], np.uint8), cv2.IMREAD_COLOR))
         rows, columns = np.flatnonzero(self.server.figure.mask.any(axis=1)), np.flatnonzero(self.server.figure.mask.any(axis=0))
         box = [columns[0] + MARGIN, rows[0] + MARGIN, columns[-1] + 1 + MARGIN, rows[-1] + 1 + MARGIN]
         if self.path.endswith("detector"):
             boxes = [[box[0] + place, box[1], box[2] + place, box[3]] for place in self.server.places_px]
-            inside = [edges for edges in boxes if edges[2] <= picture.shape[1] and edges[3] <= picture.shape[0]]
+            inside = [edges for edges in boxes if edges[2] <= image.shape[1] and edges[3] <= image.shape[0]]
             found = [{"class_name": "humanoid", "bbox": list(map(float, edges)), "score": 0.9} for edges in inside]
             self._reply(found * self.server.sees)
         else:
             points = self.server.figure.keypoints.copy()
-            scale = np.array(picture.shape[1::-1]) / (np.array([box[2] - box[0], box[3] - box[1]]))
+            scale = np.array(image.shape[1::-1]) / (np.array([box[2] - box[0], box[3] - box[1]]))
             points[:, :2] = (points[:, :2] + MARGIN - np.array(box[:2])) * scale.min()
             self._reply([{"keypoints": points.tolist()}])
 
@@ -79,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def picture(server: Server, tmp_path: Path) -> Path:
+def image(server: Server, tmp_path: Path) -> Path:
     path = tmp_path / "my drawing.jpg"
     cv2.imwrite(str(path), photograph(server.figure), [cv2.IMWRITE_JPEG_QUALITY, 92])
     return path

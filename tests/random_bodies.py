@@ -1,4 +1,4 @@
-"""Humanoid skeletons at random: proportions, collar bones, twist bones, fingers, faces, hair, tails, props, roots, worlds and movements."""
+"""Random humanoid skeletons: proportions, collar bones, twist bones, fingers, faces, hair, tails, props, roots, worlds and movements."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from spool_oracle import ROOT, STUB
 
 PATIENCE_S = 90.0
 REFUSED = 2
-"""Number of requests that the model server refuses at first."""
+"""Number of requests that the model server refuses before it answers."""
 
 DRAWING = "garlic.jpg"
 AGAIN = "the same again.jpg"

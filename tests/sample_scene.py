@@ -1,4 +1,4 @@
-"""A scene made for tests: its character and motion are small, exactly known, quick."""
+"""A small scene for tests, with an exactly known character and motion."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def rig(joints: dict[str, tuple[int, int, str | None]] = JOINTS_PX, side: int = 
 
 
 def character(*, color: tuple[int, int, int] = (200, 60, 40)) -> Character:
-    """A fat cross of a person, one color on white paper."""
+    """A thick cross-shaped person, one color on white paper."""
     mask = np.zeros((SIDE, SIDE), np.uint8)
     for name, (x, y, parent) in JOINTS_PX.items():
         if parent is not None:

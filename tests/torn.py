@@ -1,4 +1,4 @@
-"""How much of a figure a motion tears."""
+"""The share of a figure that a motion tears."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def until(is_so: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
 
 
 def stop(process: subprocess.Popen[str], patience_s: float = 20.0) -> None:
-    """Let a command end by itself, so that it removes its temporary files; kill it after `patience_s`."""
+    """Wait until a command ends by itself, so that it removes its temporary files; kill it after `patience_s`."""
     process.terminate()
     try:
         process.wait(patience_s)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts TorchServe in the foreground with doodled's settings, or says in one line what is missing.
+# Starts TorchServe in the foreground with doodled's settings, or prints one line about what is missing.
 #
 # usage: start_torchserve.sh [--venv DIR] [--config FILE] [--model-store DIR] [--state DIR]
 #
@@ -8,8 +8,8 @@
 #   --model-store DIR  the folder with the .mar archives                (or $DOODLED_MODEL_STORE, default: model-store beside this)
 #   --state DIR        where key_file.json and logs/ are written        (or $DOODLED_TORCHSERVE_STATE, default: the current folder)
 #
-# Java is run directly, without TorchServe's launcher in between: that one does not pass SIGTERM on, so the server would outlive its service,
-# and it keeps a single process id file per machine, so a second server would not start.
+# Java is run directly, without TorchServe's launcher, which does not pass SIGTERM on, so that the server would outlive its service,
+# and keeps a single process id file per machine, so that a second server would not start.
 set -euo pipefail
 
 here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
@@ -18,7 +18,7 @@ config="${DOODLED_TORCHSERVE_CONFIG:-$here/config.local.properties}"
 store="${DOODLED_MODEL_STORE:-$here/model-store}"
 state="${DOODLED_TORCHSERVE_STATE:-$PWD}"
 
-# 78 is EX_CONFIG: systemd's RestartPreventExitStatus=78 then does not try again what a restart can't heal.
+# 78 is EX_CONFIG: with RestartPreventExitStatus=78, systemd does not restart what a restart can't mend.
 refuse() {
     printf 'start_torchserve: %s\n' "$1" >&2
     exit 78
@@ -58,7 +58,7 @@ java="${JAVA_HOME:+$JAVA_HOME/bin/}java"
 command -v "$java" >/dev/null || refuse "Java is missing; install a Java 17 runtime (Debian: openjdk-17-jre-headless)"
 version="$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)"
 if [[ ! $version =~ ^[0-9]+$ ]] || ((version < 17)); then
-    refuse "Java 17 or newer is needed, found ${version:-one that does not tell its version}"
+    refuse "Java 17 or newer is needed, found ${version:-an unknown version}"
 fi
 
 home="$("$python" -c 'import pathlib, ts; print(pathlib.Path(ts.__file__).parent.parent)' 2>/dev/null)" ||
@@ -70,7 +70,7 @@ python="$(realpath -s -- "$python")"
 read -ra vmargs <<<"$(sed -n 's/^[[:space:]]*vmargs[[:space:]]*=[[:space:]]*//p' "$config")"
 
 cd -- "$state"
-# A key of an earlier start is worth nothing; without it, whoever reads the file too early learns that there is none yet.
+# A key of an earlier start is invalid. Without the file, a client that reads it too early sees that there is no key yet.
 rm -f -- key_file.json
 PATH="$(dirname -- "$python"):$PATH"
 export PATH

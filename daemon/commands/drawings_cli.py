@@ -18,7 +18,10 @@ from daemon.commands.options import (
     CameraOption,
     DrawingArgument,
     DrawingBackgroundOption,
+    DrawingCameraOption,
+    DrawingRateOption,
     DrawingsArgument,
+    DrawingSizeOption,
     DumpOption,
     FacingOption,
     FormatOption,
@@ -61,11 +64,11 @@ def animate(  # noqa: PLR0917 - every option of the command is a parameter here
     loop: LoopOption = False,  # noqa: FBT002 - an option
     up: UpOption = None,
     facing: FacingOption = None,
-    size: SizeOption = None,
-    fps: RateOption = None,
+    size: DrawingSizeOption = None,
+    fps: DrawingRateOption = None,
     background: DrawingBackgroundOption = None,
     whiten: WhitenOption = False,  # noqa: FBT002 - an option
-    camera: CameraOption = None,
+    camera: DrawingCameraOption = None,
     output_format: FormatOption = None,
     show: ShowOption = None,
     layers: LayersOption = LayerMode.AUTO,
@@ -232,8 +235,8 @@ def edit(  # noqa: PLR0917 - as above
 def measure(  # noqa: PLR0917 - as above
     drawing: DrawingArgument,
     motion: MotionOption = None,
-    size: SizeOption = None,
-    fps: RateOption = None,
+    size: DrawingSizeOption = None,
+    fps: DrawingRateOption = None,
     repeat: Annotated[int, typer.Option(min=1, help="Number of warm runs after the cold one.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the seconds of every run by stage, as JSON.")] = False,  # noqa: FBT002
     cpu: Annotated[bool, typer.Option("--cpu", help="Measure processor time instead, by stage and thread.")] = False,  # noqa: FBT002

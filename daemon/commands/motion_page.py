@@ -1,4 +1,4 @@
-"""`doodled motions --html FILE`: one page that shows every motion moving, with all pictures inside it."""
+"""`doodled motions --html FILE`: one page that shows every motion moving, with all images inside it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Shown:
     name: str
     title: str
     motion: Motion
-    picture: bytes
+    image: bytes
 
 
 def write_motion_page(path: Path, environ: Mapping[str, str]) -> Path:
@@ -82,9 +82,9 @@ def _page(shown: list[_Shown]) -> str:
 
 
 def _item(one: _Shown) -> str:
-    picture = base64.b64encode(one.picture).decode("ascii")
+    image = base64.b64encode(one.image).decode("ascii")
     length = f"{float(one.motion.duration):.1f} s{', loops' if one.motion.loops else ''}"
     return (
-        f'<li><img src="data:image/webp;base64,{picture}" alt="{escape(one.title)}" loading="lazy">'
+        f'<li><img src="data:image/webp;base64,{image}" alt="{escape(one.title)}" loading="lazy">'
         f"<br><b>{escape(one.title)}</b><br><code>{escape(one.name)}</code> {length}</li>"
     )

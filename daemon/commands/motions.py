@@ -1,4 +1,4 @@
-"""`doodled motions`: what there is to dance, and how a motion file is understood."""
+"""`doodled motions`: lists the motions, and shows how a motion file is understood."""
 
 from __future__ import annotations
 

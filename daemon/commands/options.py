@@ -32,6 +32,31 @@ def _background(metavar: str, what: str) -> Any:  # noqa: ANN401 - as typer.Opti
     )
 
 
+def _size(default: str) -> Any:  # noqa: ANN401 - as typer.Option's
+    return typer.Option(
+        "--size", parser=Size.parse, metavar="WxH", help=f"Width and height in pixels (default: {default}).", rich_help_panel=APPEARANCE
+    )
+
+
+def _rate(default: str) -> Any:  # noqa: ANN401 - as typer.Option's
+    return typer.Option(
+        "--fps",
+        parser=FrameRate.parse,
+        metavar="N|native",
+        help=f"Frames a second (default: {default}; at most 50 in a GIF).",
+        rich_help_panel=APPEARANCE,
+    )
+
+
+def _camera(default: str) -> Any:  # noqa: ANN401 - as typer.Option's
+    return typer.Option(
+        "--camera",
+        metavar=_one_of(CameraChoice),
+        help=f"auto keeps the figure in view, original is AnimatedDrawings' camera (default: {default}).",
+        rich_help_panel=APPEARANCE,
+    )
+
+
 def _motion_names(incomplete: str) -> list[str]:
     return sorted(path.stem for path in asset_folder(AssetKind.MOTIONS).glob("*.yaml") if path.stem.startswith(incomplete))
 
@@ -98,39 +123,16 @@ FacingOption = Annotated[
         rich_help_panel=APPEARANCE,
     ),
 ]
-SizeOption = Annotated[
-    Size | None,
-    typer.Option(
-        "--size",
-        parser=Size.parse,
-        metavar="WxH",
-        help="Width and height in pixels (default: 500x500, or the scene file's).",
-        rich_help_panel=APPEARANCE,
-    ),
-]
-RateOption = Annotated[
-    FrameRate | None,
-    typer.Option(
-        "--fps",
-        parser=FrameRate.parse,
-        metavar="N|native",
-        help="Frames a second (default: 25; native for a scene file; at most 50 in a GIF).",
-        rich_help_panel=APPEARANCE,
-    ),
-]
+SizeOption = Annotated[Size | None, _size("500x500, or the scene file's")]
+DrawingSizeOption = Annotated[Size | None, _size("500x500")]
+RateOption = Annotated[FrameRate | None, _rate("25; native for a scene file")]
+DrawingRateOption = Annotated[FrameRate | None, _rate("25")]
 BackgroundOption = Annotated[Background | None, _background("COLOR|IMAGE", "Color or image behind the figure")]
 DrawingBackgroundOption = Annotated[
     Background | None, _background("COLOR|IMAGE|paper", "Color or image behind the figure, or its own sheet of paper")
 ]
-CameraOption = Annotated[
-    CameraChoice | None,
-    typer.Option(
-        "--camera",
-        metavar=_one_of(CameraChoice),
-        help="auto keeps the figure in view, original is AnimatedDrawings' camera (default: auto, or the scene file's).",
-        rich_help_panel=APPEARANCE,
-    ),
-]
+CameraOption = Annotated[CameraChoice | None, _camera("auto, or the scene file's")]
+DrawingCameraOption = Annotated[CameraChoice | None, _camera("auto")]
 FormatOption = Annotated[
     Format | None,
     typer.Option("--format", metavar=_one_of(Format), help="Format of the output (default: by the suffix of --output, else gif)."),

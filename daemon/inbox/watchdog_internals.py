@@ -4,7 +4,7 @@
   https://github.com/gorakhargosh/watchdog/issues/600. No public attribute reports it.
 - The delay by which events are held back to pair the halves of a move: https://github.com/gorakhargosh/watchdog/issues/649.
 - Overflows of the kernel's queue are only logged. No issue asks for an event.
-- A warning about one watch prints all of them, 29 MB for 2,500 folders, and is of no use to anybody.
+- A warning about one watch prints all of them, 29 MB for 2,500 folders, and is useless.
 - The watch of a folder that is moved out of the inbox, as each claimed character folder is, stays for as long as the folder exists. A
   comment in watchdog's `InotifyWatchGroup.on_event` says so.
 

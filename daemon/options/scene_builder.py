@@ -144,7 +144,7 @@ def requested_view(view: View, request: RenderRequest) -> View:
     if request.size:
         view = replace(view, width=request.size.width, height=request.size.height)
     if request.background:
-        view = replace(view, background=request.background.color, picture=request.background.image)
+        view = replace(view, background=request.background.color, background_image=request.background.image)
     shown = set(request.overlays)
     debug = DebugViews(
         texture=view.debug.texture,

@@ -119,7 +119,7 @@ def sheet_plan(
     actors = tuple(_actor(sheet.figures[number], clip, unit, camera.position) for number, clip in zip(moving, clips, strict=True))
     view = requested_view(View(size.width, size.height, camera=camera), replace(request, size=size))
     if shows_paper:
-        view = replace(view, picture=sheet.background(moving, window, size))
+        view = replace(view, background_image=sheet.background(moving, window, size))
     notes = tuple(dict.fromkeys(note for clip in clips for note in clip.notes))
     output = output_file(name, request, environ)
     return Plan(Scene(actors, view, request.layers), output, clips[0].rate, notes)

@@ -58,12 +58,12 @@ def drawing_options(
     problems = [f"{one} must not be given beside {many}" for one, many in _PLURALS.items() if one in fields and many in fields]
     fields = {_PLURALS.get(key, key): value for key, value in fields.items() if value is not None or key not in _KEYS}
     try:
-        asked = _Sidecar.model_validate(fields, context={"known": known, "max_side_px": max_side_px})
+        parsed = _Sidecar.model_validate(fields, context={"known": known, "max_side_px": max_side_px})
     except ValidationError as error:
         problems += [_problem(entry) for entry in error.errors()]
     if problems:
         raise SidecarError(problems)
-    return replace(options, **asked.options())
+    return replace(options, **parsed.options())
 
 
 def _names(value: object) -> tuple[str, ...]:

@@ -196,7 +196,7 @@ def _clamped(channel: int) -> float:
 
 def _read_image(path: Path) -> Bytes:
     from pipeline.errors import FileProblems
-    from pipeline.files.picture_files import read_rgba
+    from pipeline.files.image_files import read_rgba
 
     try:
         return read_rgba(path, upright=True)

@@ -6,7 +6,7 @@ States of a job (`daemon.spool.recovery.JobState`) and what moves it on:
                        ^     |
                  start |     |------ failure for good, or of the last attempt --> FAILING --> failed/
                        |     |
-                       |     |------ figure that is probably not all right --> REVIEWING --> review/
+                       |     |------ figure that is probably not fully correct --> REVIEWING --> review/
                        |     |
                       WAITING<------ retry (attempt used); deferred, changed or stopped (attempt returned)
 
@@ -117,7 +117,7 @@ class Scheduler:
         self._inference = settings.inference_request()
 
     def step(self, now: float) -> None:
-        """One turn of the loop: collect results, take over orphaned jobs if it is time, and start as many jobs as there is room for.
+        """One iteration of the loop: collect results, take over orphaned jobs if it is time, and start as many jobs as there is room for.
 
         Args:
             now: seconds of the monotonic clock.

@@ -53,7 +53,7 @@ def _preview(name: str, environ: tuple[tuple[str, str], ...]) -> bytes:
 
 
 def _projected(motion: Motion) -> Floats:
-    """(T, K, 2) the joints as a spectator sees them, without the way that the figure travels."""
+    """(T, K, 2) the joints as a spectator sees them, without the path that the figure travels."""
     import numpy as np
 
     positions = np.asarray(motion.positions, np.float64).copy()

@@ -55,7 +55,7 @@ PAGES_SHARE = 0.7
 
 
 class NeedsReview(Exception):
-    """A figure that is probably not all right, and options that ask for a person then.
+    """A figure that is probably not fully correct, and options that ask for a person then.
 
     Attributes:
         reason: for review.json.

@@ -2,7 +2,7 @@
 
     python etc/characters/draw_characters.py
 
-The pictures are kept in the repository, so that nobody has to run this.
+The images are kept in the repository, so that this need not be run.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent / "author"))
 
 from sketches import SKETCHES, Sketch
 
-COLOURS = 128
-"""How many colours a picture is reduced to: paper grain is most of a PNG's bytes."""
+COLORS = 128
+"""How many colors an image is reduced to: paper grain is most of a PNG's bytes."""
 
 LIMB = ("shoulder", "elbow", "hand", "hip", "knee", "foot")
 PARENT_OF = {"shoulder": "torso", "hip": "root"}
@@ -38,9 +38,9 @@ def configuration(sketch: Sketch) -> dict[str, object]:
 
 
 def texture(sketch: Sketch) -> Image.Image:
-    """The drawing with its paper, as an opaque RGBA picture of few colours."""
-    picture = Image.fromarray(sketch.sheet.picture())
-    few = picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, kmeans=4, dither=Image.Dither.NONE).convert("RGB")
+    """The drawing with its paper, as an opaque RGBA image of few colors."""
+    image = Image.fromarray(sketch.sheet.image())
+    few = image.quantize(COLORS, Image.Quantize.MEDIANCUT, kmeans=4, dither=Image.Dither.NONE).convert("RGB")
     return few.convert("RGBA")
 
 

@@ -33,10 +33,10 @@ LABEL_HEIGHT = 22
 
 @dataclass
 class FramesKept:
-    """An encoder that keeps the pictures."""
+    """An encoder that keeps the images."""
 
     format: Format = Format.APNG
-    pictures: list[Bytes] = field(default_factory=list)
+    images: list[Bytes] = field(default_factory=list)
 
     def layout(self, canvas: Canvas) -> PixelLayout:  # noqa: ARG002 - the port's signature
         return PixelLayout.OPAQUE
@@ -46,10 +46,10 @@ class FramesKept:
         yield self
 
     def write(self, frame: Frame) -> None:
-        self.pictures.append(frame.pixels[..., 2::-1].copy())
+        self.images.append(frame.pixels[..., 2::-1].copy())
 
     def finish(self) -> Animation:
-        return Animation(Path(), self.format, 0, len(self.pictures), Fraction(0), 1, 1, "")
+        return Animation(Path(), self.format, 0, len(self.images), Fraction(0), 1, 1, "")
 
 
 def main() -> None:
@@ -74,14 +74,14 @@ def main() -> None:
             kept = FramesKept()
             clock = scene_clock(scene, rate=Fraction(options.frames) / motion.duration)
             animate(scene, clock, Path(), renderer=renderer, encoder=kept, stopwatch=WallStopwatch())
-            strips.append(labelled(np.hstack(kept.pictures[: options.frames]), f"{name}  {float(motion.duration):.1f} s"))
+            strips.append(labeled(np.hstack(kept.images[: options.frames]), f"{name}  {float(motion.duration):.1f} s"))
     while len(strips) % options.columns:
         strips.append(np.full_like(strips[0], 255))
     rows = [np.hstack(strips[start : start + options.columns]) for start in range(0, len(strips), options.columns)]
     cv2.imwrite(str(options.output), np.vstack(rows), [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
-def labelled(strip: Bytes, text: str) -> Bytes:
+def labeled(strip: Bytes, text: str) -> Bytes:
     """The strip with its name above it and a line below."""
     label = np.full((LABEL_HEIGHT, strip.shape[1], 3), PAPER, np.uint8)
     cv2.putText(label, text, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (60, 60, 60), 1, cv2.LINE_AA)

@@ -20,8 +20,8 @@ LONGER_SIDE_PX = 1000
 
 def main() -> None:
     for name, seed in SAMPLES.items():
-        picture = drawn_sample(seed, size=LONGER_SIDE_PX, split="train").rgb
-        cv2.imwrite(str(HERE / f"{name}.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+        image = drawn_sample(seed, size=LONGER_SIDE_PX, split="train").rgb
+        cv2.imwrite(str(HERE / f"{name}.jpg"), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
 if __name__ == "__main__":

@@ -47,19 +47,19 @@ class OwnModels:
         """See `pipeline.ports.Predictor`."""
         return self.poses_in([rgb])[0]
 
-    def detections_in(self, pictures: Sequence[Bytes], *, min_score: float = 0.0) -> list[tuple[Detection, ...]]:
+    def detections_in(self, images: Sequence[Bytes], *, min_score: float = 0.0) -> list[tuple[Detection, ...]]:
         """Find the figures in each of several images, in one batch. Images in which nothing can score so high are not looked at closely."""
-        for picture in pictures:
-            _check(picture)
-        wholes = [network_io.whole_view(picture, self._detector.side) for picture in pictures]
+        for image in images:
+            _check(image)
+        wholes = [network_io.whole_view(image, self._detector.side) for image in images]
         centers, sides = self._detector.answer(np.stack([whole.pixels for whole in wholes]), DETECTOR_OUTPUTS)
-        proposals = [network_io.proposals(*each) for each in zip(centers, sides, wholes, pictures, strict=True)]
+        proposals = [network_io.proposals(*each) for each in zip(centers, sides, wholes, images, strict=True)]
         worth_it = [of_one if any(network_io.can_score(one, min_score) for one in of_one) else [] for of_one in proposals]
-        close = [(pictures[index], one, index) for index, of_one in enumerate(worth_it) for one in of_one]
-        looks = self._refine([(picture, one) for picture, one, _ in close])
-        found: list[list[Detection]] = [[] for _ in pictures]
-        for (picture, _, index), (one, view, answer) in zip(close, looks, strict=True):
-            found[index].append(network_io.detection(one, view, answer, picture))
+        close = [(images[index], one, index) for index, of_one in enumerate(worth_it) for one in of_one]
+        looks = self._refine([(image, one) for image, one, _ in close])
+        found: list[list[Detection]] = [[] for _ in images]
+        for (image, _, index), (one, view, answer) in zip(close, looks, strict=True):
+            found[index].append(network_io.detection(one, view, answer, image))
         return [network_io.without_duplicates(of_one) for of_one in found]
 
     def poses_in(self, crops: Sequence[Bytes]) -> list[Pose]:
@@ -71,11 +71,11 @@ class OwnModels:
 
     def _refine(self, close: Sequence[tuple[Bytes, Proposal]]) -> list[Refinement]:
         """Refine each proposal with a close view, and with a second one if the first moved the box far and the second moves it less."""
-        views = [network_io.close_view(picture, one, self._pose.side) for picture, one in close]
+        views = [network_io.close_view(image, one, self._pose.side) for image, one in close]
         looks = [(one, view, answer) for (_, one), view, answer in zip(close, views, self._box_answers(views), strict=True)]
         again = []
-        for row, ((picture, one), look) in enumerate(zip(close, looks, strict=True)):
-            after = network_io.fitted_proposal(*look, picture)
+        for row, ((image, one), look) in enumerate(zip(close, looks, strict=True)):
+            after = network_io.fitted_proposal(*look, image)
             if not network_io.is_settled(one, after):
                 again.append((row, after))
         views = [network_io.close_view(close[row][0], after, self._pose.side) for row, after in again]

@@ -1,1 +1,1 @@
-"""File formats of AnimatedDrawings: characters, scenes, annotations, pictures, YAML."""
+"""File formats of AnimatedDrawings: characters, scenes, annotations, images, YAML."""

@@ -15,7 +15,7 @@ import yaml
 from pipeline.errors import OutputFailed
 from pipeline.files.character_files import write_character
 from pipeline.files.character_names import BOX_NAME, DRAWING_NAME
-from pipeline.files.picture_files import write_png
+from pipeline.files.image_files import write_png
 from pipeline.files.yaml_files import Section, raise_problems, yaml_mapping
 from pipeline.types import AnnotatedFigure, Box, Bytes, Character, Drawing, turn_back
 
@@ -70,14 +70,14 @@ def joint_overlay(character: Character) -> Bytes:
     """The crop (h, w, 3) uint8 with the mask's outline, bones and joint names drawn over it, enlarged if it is small."""
     height, width = character.mask.shape
     zoom = max(1, round(ENOUGH_FOR_LABELS_PX / max(height, width)))
-    picture = cv2.resize(character.rgb, (width * zoom, height * zoom), interpolation=cv2.INTER_LINEAR)
+    image = cv2.resize(character.rgb, (width * zoom, height * zoom), interpolation=cv2.INTER_LINEAR)
     outlines, _ = cv2.findContours(character.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.polylines(picture, [outline * zoom for outline in outlines], isClosed=True, color=OUTLINE_RGB, thickness=1)
+    cv2.polylines(image, [outline * zoom for outline in outlines], isClosed=True, color=OUTLINE_RGB, thickness=1)
     at = [(round(x), round(y)) for x, y in character.joints_px() * zoom]
     for joint, parent in enumerate(character.rig.parents.tolist()):
         if parent >= 0:
-            cv2.line(picture, at[parent], at[joint], BONE_RGB, 2, cv2.LINE_AA)
+            cv2.line(image, at[parent], at[joint], BONE_RGB, 2, cv2.LINE_AA)
     for name, point in zip(character.rig.joint_names, at, strict=True):
-        cv2.circle(picture, point, 4, JOINT_RGB, -1, cv2.LINE_AA)
-        cv2.putText(picture, name, (point[0] + 6, point[1] - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, JOINT_RGB, 1, cv2.LINE_AA)
-    return np.asarray(picture, np.uint8)
+        cv2.circle(image, point, 4, JOINT_RGB, -1, cv2.LINE_AA)
+        cv2.putText(image, name, (point[0] + 6, point[1] - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, JOINT_RGB, 1, cv2.LINE_AA)
+    return np.asarray(image, np.uint8)

@@ -134,7 +134,7 @@ def _hierarchy_problems(parents: dict[str, str | None], names: list[str]) -> lis
         reached = set(_parents_first(names, parents))
         astray = [name for name in names if name not in reached]
         if astray:
-            problems.append(f"skeleton: {', '.join(astray)} hang on each other in a cycle, expected a way to the root")
+            problems.append(f"skeleton: {', '.join(astray)} hang on each other in a cycle, expected a path to the root")
     return problems
 
 

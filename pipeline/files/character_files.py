@@ -21,8 +21,8 @@ import yaml
 from pipeline.errors import CharacterError, ConfigError, FileProblems, OutputFailed
 from pipeline.files.character_configs import TURNED, CharacterConfig, read_character_config
 from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.image_files import read_mask, read_rgba, write_png
 from pipeline.files.layer_files import read_layer_labels, write_layer_labels
-from pipeline.files.picture_files import read_mask, read_rgba, write_png
 from pipeline.mesh.outline import excess
 from pipeline.types import Bools, Bytes, Character, Floats, LayerLabel, Rig, Turn, turn_back
 

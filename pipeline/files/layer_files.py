@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.errors import CharacterError, FileProblems
 from pipeline.files.character_configs import CharacterConfig
 from pipeline.files.character_names import LAYERS_NAME, MASK_NAME
-from pipeline.files.picture_files import read_rgba_with_texts, write_palette_png
+from pipeline.files.image_files import read_rgba_with_texts, write_palette_png
 from pipeline.mesh.depth import nearest_pixels
 from pipeline.types import LAYER_COLORS, Bools, Bytes, LayerLabel
 

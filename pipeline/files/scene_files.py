@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 
 from pipeline.errors import FileProblems, PermanentError
 from pipeline.files.character_files import read_character
-from pipeline.files.picture_files import read_rgba
+from pipeline.files.image_files import read_rgba
 from pipeline.files.yaml_files import Section, raise_problems, shown_value, yaml_mapping
 from pipeline.ports import MotionReader
 from pipeline.types import Actor, Bytes, Camera, Character, DebugViews, Format, Scene, View
@@ -75,14 +75,14 @@ def read_scene_file(path: Path, library: MotionReader, *, roots: Sequence[Path] 
         skeleton=scene.flag("ADD_AD_RETARGET_BVH", default=False),
     )
     actors = _actors(scene, library, folders)
-    seen = _view(view, folders, debug)
+    scene_view = _view(view, folders, debug)
     output = _output(controller, notes)
     if view.flag("USE_MESA", default=False):
         notes.append("view.USE_MESA is left to the renderer, which finds out by itself what there is")
     for section in (scene, view, controller, fields):
         section.finish()
     raise_problems(path, problems)
-    return SceneFile(Scene(actors, seen), output, Format(output.suffix[1:].lower()), tuple(notes))
+    return SceneFile(Scene(actors, scene_view), output, Format(output.suffix[1:].lower()), tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _view(view: Section, folders: _SearchFolders, debug: DebugViews) -> View:
         width=int(width),
         height=int(height),
         background=cast("tuple[float, float, float, float]", view.numbers("CLEAR_COLOR", 4, (1.0, 1.0, 1.0, 0.0), minimum=0, maximum=1)),
-        picture=_background(view, folders),
+        background_image=_background(view, folders),
         camera=Camera(
             cast("tuple[float, float, float]", view.numbers("CAMERA_POS", 3, DEFAULT_CAMERA.position)),
             cast("tuple[float, float, float]", backward),

@@ -35,7 +35,7 @@ class MotionConfig:
         retarget: name of the retarget configuration that shows the motion best, or None.
         root: the joint that carries the body, or None for the file's first; if it is given, position channels of all joints are honored.
         clip: the name of a clip of a file with several, or None.
-        travel: what is shown of the way.
+        travel: what is shown of the path.
     """
 
     name: str

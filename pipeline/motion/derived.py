@@ -19,7 +19,7 @@ from pipeline.motion.looping import closed_loop
 from pipeline.motion.up_axis import UpAxis, upright
 from pipeline.types import Floats, Ints, Motion, RetargetConfig, Travel
 
-_RIGHT_OF_PICTURE, _LEFT_OF_PICTURE = "the picture's right", "the picture's left"
+_RIGHT_OF_IMAGE, _LEFT_OF_IMAGE = "the image's right", "the image's left"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class MotionChoices:
     Attributes:
         up: which axis of the file points up.
         facing: which axis of the file the body faces in the first frame.
-        travel: what is shown of the way.
+        travel: what is shown of the path.
         loop: find frames that can be played as a loop, and close it.
         clip: the name of a clip of a file with several.
         retarget: name or path of the retarget configuration that is used: its joints say where the body is.
@@ -176,14 +176,14 @@ def _walk(start: int, children: dict[int, list[int]], upwards: dict[int, list[in
 def _facing_the_viewer(
     names: tuple[str, ...], parents: Ints, positions: Floats
 ) -> tuple[tuple[str, ...], Ints, Floats, tuple[tuple[str, str], ...]]:
-    """A flat clip with two joints more that always span it from the picture's right to its left: it is seen as it is, without turning."""
+    """A flat clip with two joints more that always span it from the image's right to its left: it is seen as it is, without turning."""
     hips = positions[:, :1]
     aside = np.array([1.0, 0.0, 0.0])
     return (
-        (*names, _RIGHT_OF_PICTURE, _LEFT_OF_PICTURE),
+        (*names, _RIGHT_OF_IMAGE, _LEFT_OF_IMAGE),
         np.append(parents, np.zeros(2, np.int32)).astype(np.int32),
         np.concatenate([positions, hips + aside, hips - aside], axis=1),
-        ((_RIGHT_OF_PICTURE, _LEFT_OF_PICTURE),),
+        ((_RIGHT_OF_IMAGE, _LEFT_OF_IMAGE),),
     )
 
 

@@ -1,7 +1,7 @@
 """Turning a motion's skeleton so that the body faces one way, and flattening it onto a plane.
 
 etc/doc/algorithm.md ("Motion", "Projection", "Orientations"). BVH world, y up; a body that faces +X is seen from the front by a viewer at
-+X: its picture has x = -z, y = y, and depth x. Seen from the side (viewer at +Z) it has x = x, y = y, and depth z.
++X: its projection has x = -z, y = y, and depth x. Seen from the side (viewer at +Z) it has x = x, y = y, and depth z.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ def turned_to_x(points: Floats, forward: Floats) -> Floats:
 
 
 def frontal(points: Floats) -> tuple[Floats, Floats]:
-    """The picture (..., 2) of `points` (..., 3) from the front, and their depth (...), growing towards the viewer."""
+    """The projection (..., 2) of `points` (..., 3) from the front, and their depth (...), growing towards the viewer."""
     return np.stack([-points[..., 2], points[..., 1]], axis=-1), points[..., 0]
 
 
 def sagittal(points: Floats) -> tuple[Floats, Floats]:
-    """The picture (..., 2) of `points` (..., 3) from the side, and their depth (...), growing towards the viewer."""
+    """The projection (..., 2) of `points` (..., 3) from the side, and their depth (...), growing towards the viewer."""
     return points[..., :2], points[..., 2]
 
 
 def is_better_seen_from_front(points: Floats) -> bool:
-    """Whether a cloud of joint positions (N, 3) loses less in the picture from the front, along x, than in the one from the side, along z.
+    """Whether joint positions (N, 3) lose less when they are projected from the front, along x, than from the side, along z.
 
-    The direction in which the cloud spreads least, its third principal component, is compared with both directions of view; the picture
-    along the closer one wins. A tie goes to the front.
+    The direction in which the cloud spreads least, its third principal component, is compared with both directions of view, and
+    the closer one wins. A tie goes to the front.
     """
     centered = points - points.mean(axis=0)
     normal = np.linalg.eigh(centered.T @ centered)[1][:, 0]

@@ -1,7 +1,7 @@
-"""Feet that stand on the ground in the motion stand in the drawing, too.
+"""Foot planting: feet that stay on the ground in the motion keep their place in the drawing, too.
 
-A drawing's legs are in other proportions than the motion's, and its legs are flat, so a way that is only scaled lets planted feet slide.
-Instead, the way is corrected by what the planted feet slide.
+A drawing's legs have other proportions than the motion's, and they are flat, so planted feet would slide if the root's path were only
+scaled. The path is corrected by the distance that they would slide.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from pipeline.types import Bools, Floats
 
 SLOW = 0.5
-"""A planted foot moves slower than this, in leg lengths a second."""
+"""A planted foot is slower than this, in leg lengths a second."""
 LOW = 0.12
-"""And is not higher above its lowest places than this, in leg lengths."""
+"""A planted foot is no higher than this above its lowest places, in leg lengths."""
 MAX_SLIDE = 1.5
 """Sliding faster than this, in leg lengths a second, is a turn of the body, not a step."""
 SOFT_S = 0.06
@@ -39,34 +39,34 @@ def planted_feet(feet: Floats, leg: float, step_s: float) -> Bools:
     return on_ground
 
 
-def way_of_planted_feet(way: Floats, feet: Floats, on_ground: Bools, leg: float, times: Sequence[Fraction]) -> Floats:
-    """The way (T, 2) of the root with which planted feet keep their place.
+def path_of_planted_feet(path: Floats, feet: Floats, on_ground: Bools, leg: float, times: Sequence[Fraction]) -> Floats:
+    """The path (T, 2) of the root with which planted feet keep their place.
 
     Args:
-        way: (T, 2) as the motion's, scaled.
+        path: (T, 2) as the motion's, scaled.
         feet: (T, F, 2) the drawing's feet, relative to its root.
         on_ground: (T, F).
         leg: the drawing's leg, unit square's scale.
         times: of the frames.
     """
-    if len(way) < 3 or not on_ground.any():
-        return way
+    if len(path) < 3 or not on_ground.any():
+        return path
     step_s = float(times[1] - times[0])
-    positions = feet + way[:, None]
+    positions = feet + path[:, None]
     stays = on_ground[1:] & on_ground[:-1]
-    # Feet take over from each other softly: a foot that has just come down, or is about to leave, counts less.
+    # The weight passes gradually from foot to foot: one that has just come down, or is about to leave, counts less.
     weights = np.where(stays, _softened(stays.astype(np.float64), step_s), 0.0)
     slides = np.diff(positions[..., 0], axis=0)
     weights[np.abs(slides) > MAX_SLIDE * leg * step_s] = 0.0
     aside = np.concatenate([[0.0], np.cumsum((weights * slides).sum(axis=1) / np.maximum(weights.sum(axis=1), 1.0))])
-    corrected = way.copy()
+    corrected = path.copy()
     corrected[:, 0] -= aside
     corrected[:, 1] -= _above_ground(positions[..., 1], on_ground, leg, step_s)
     return corrected
 
 
 def _above_ground(heights: Floats, on_ground: Bools, leg: float, step_s: float) -> Floats:
-    """(T,) by how much the lowest planted foot is off the ground it stood on first; between contacts it changes evenly."""
+    """(T,) height of the lowest planted foot above the ground that it stood on first; interpolated between contacts."""
     lowest = np.where(on_ground, heights, np.inf).min(axis=1)
     known = np.flatnonzero(np.isfinite(lowest))
     ground = float(np.median(lowest[known]))

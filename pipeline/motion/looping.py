@@ -1,4 +1,4 @@
-"""Frames of a clip that can be played as a loop, and closing it."""
+"""Loops: finds the frames of a clip that can be played as a loop, and closes it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LONGEST_SHARE_S = 4.0
 BLEND_S = 0.3
 MAX_CANDIDATES = 240
 CLOSED_STEPS = 2.0
-"""A way whose ends are at most this many of its longest steps apart ends where it began."""
+"""A path whose ends are at most this many of its longest steps apart ends where it began."""
 
 
 def closed_loop(positions: Floats, frame_time: Fraction) -> tuple[Floats, str]:
-    """The frames (T', K, 3) that come back to where they begin, with the rest of the difference blended away, and a note that says which.
+    """The frames (T', K, 3) of a loop, whose ends are blended into each other, and a note that says which frames they are.
 
-    Poses are compared relative to the root, with their speeds. The way of the root is kept: only its height is closed.
+    Poses are compared relative to the root, with their speeds. The path of the root is kept: only its height is closed.
     """
     count = len(positions)
     body = positions - positions[:, :1]
@@ -42,16 +42,16 @@ def closed_loop(positions: Floats, frame_time: Fraction) -> tuple[Floats, str]:
     return kept, f"a loop is found from {seconds[0]:.2f} s to {seconds[1]:.2f} s"
 
 
-def gain_of_round(way: Floats) -> Floats:
-    """How much further a way (T, D) leads each time that its loop begins anew, (D,): 0 in height, which is its second axis.
+def gain_of_round(path: Floats) -> Floats:
+    """How much further a path (T, D) leads in each round of its loop, (D,): 0 in height, which is its second axis.
 
-    It is 0 for a way that ends where it began.
+    It is 0 for a path that ends where it began.
     """
-    level = way * (np.arange(way.shape[1]) != 1)
+    level = path * (np.arange(path.shape[1]) != 1)
     steps = np.diff(level, axis=0)
     gap = level[-1] - level[0]
     longest = float(np.linalg.norm(steps, axis=1).max(initial=0.0))
-    return np.zeros(way.shape[1]) if np.linalg.norm(gap) <= CLOSED_STEPS * longest else np.asarray(gap + steps[-1])
+    return np.zeros(path.shape[1]) if np.linalg.norm(gap) <= CLOSED_STEPS * longest else np.asarray(gap + steps[-1])
 
 
 def _best_ends(body: Floats, min_frames: int) -> tuple[int, int]:

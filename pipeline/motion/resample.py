@@ -25,7 +25,7 @@ def output_clock(
         duration: of the motion, s.
         native_frame_time: of the motion, s; its rate is taken where none is asked for.
         rate: frames a second.
-        max_rate: frames a second that are not exceeded, whoever asks for them.
+        max_rate: most frames a second, whatever rate was requested.
 
     Raises:
         OptionError: a rate or a time that is not above zero; more than MAX_FRAMES frames.

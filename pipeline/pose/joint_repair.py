@@ -264,7 +264,7 @@ def _settle_limb(work: Repaired, limb: tuple[int, int, int], counterpart: tuple[
     if not work.known[end]:
         work.settle(end, *_limb_end(work, limb, counterpart, side_px))
     if not work.known[bend]:
-        work.settle(bend, point_along(work.tree.way(work.at[root], work.at[end]), 0.5), "placed half-way along its limb")
+        work.settle(bend, point_along(work.tree.path_between(work.at[root], work.at[end]), 0.5), "placed half-way along its limb")
 
 
 def _limb_end(work: Repaired, limb: tuple[int, int, int], counterpart: tuple[int, int, int], side_px: int) -> tuple[Floats, str]:

@@ -116,9 +116,9 @@ def half_width(limb: Limb, mask: Bools, depth: Singles) -> float:
         depth: (h, w) float32, each pixel's distance from the mask's edge.
     """
     points, _ = samples(limb)
-    seen = values_at(depth, points)
-    seen = seen[seen > 0]
-    narrow = float(np.percentile(seen, NARROW_PERCENTILE)) if seen.size else THINNEST_PX
+    depths = values_at(depth, points)
+    depths = depths[depths > 0]
+    narrow = float(np.percentile(depths, NARROW_PERCENTILE)) if depths.size else THINNEST_PX
     return float(np.clip(narrow, THINNEST_PX, WIDEST_OF_HEIGHT * _height(mask)))
 
 

@@ -44,25 +44,25 @@ MIN_MIDDLE_WEIGHT = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Branch:
-    """A way from an earlier branch to the end of a limb.
+    """A path from an earlier branch to the end of a limb.
 
     Attributes:
-        way: (n, 2) float64 px, from the tip to where it meets the rest.
-        length: px along the way.
+        path: (n, 2) float64 px, from the tip to where it meets the rest.
+        length: px along the path.
     """
 
-    way: Floats
+    path: Floats
     length: float
 
     @property
     def tip(self) -> Floats:
         """(2,) px, the end of the limb."""
-        return np.asarray(self.way[0])
+        return np.asarray(self.path[0])
 
     @property
     def foot(self) -> Floats:
         """(2,) px, where the branch leaves an earlier one or the core."""
-        return np.asarray(self.way[-1])
+        return np.asarray(self.path[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +94,8 @@ class LimbTree:
         nearest = int(np.argmin((columns + 0.5 - point[0] / self.px) ** 2 + (rows + 0.5 - point[1] / self.px) ** 2))
         return int(columns[nearest]), int(rows[nearest])
 
-    def way(self, start: Floats, end: Floats) -> Floats:
-        """The shortest way inside the mask between two points (2,), px, both moved into the mask: (n, 2) px, n at least 2."""
+    def path_between(self, start: Floats, end: Floats) -> Floats:
+        """The shortest path inside the mask between two points (2,), px, both moved into the mask: (n, 2) px, n at least 2."""
         cells = downhill(self._distance_to(self.cell(end)), self.cell(start))
         return np.asarray((np.array(cells + cells[-1:] * (len(cells) == 1), float) + 0.5) * self.px)
 
@@ -181,13 +181,13 @@ def _middle_weight(mask: Bools) -> Floats:
     return np.outer(np.maximum(1 - OFF_MIDDLE_DOWN * y, MIN_MIDDLE_WEIGHT), np.maximum(1 - OFF_MIDDLE_ACROSS * x, MIN_MIDDLE_WEIGHT))
 
 
-def lengths_along(way: Floats) -> Floats:
-    """(n,) distances along a way (n, 2), px, from its beginning to each of its points."""
-    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(way, axis=0), axis=1))])
+def lengths_along(path: Floats) -> Floats:
+    """(n,) distances along a path (n, 2), px, from its beginning to each of its points."""
+    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
 
 
-def point_along(way: Floats, share: float) -> Floats:
-    """The point (2,), px, at a share 0..1 of the length of a way (n, 2), interpolated."""
-    along = lengths_along(way)
+def point_along(path: Floats, share: float) -> Floats:
+    """The point (2,), px, at a share 0..1 of the length of a path (n, 2), interpolated."""
+    along = lengths_along(path)
     where = share * along[-1]
-    return np.array([np.interp(where, along, way[:, 0]), np.interp(where, along, way[:, 1])])
+    return np.array([np.interp(where, along, path[:, 0]), np.interp(where, along, path[:, 1])])

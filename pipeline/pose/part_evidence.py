@@ -69,10 +69,10 @@ def part_evidence(parts: Bytes, limbs: list[Limb], joint_names: tuple[str, ...],
         joint_names: of the rig; limbs are arms and legs with AnimatedDrawings' joint names.
         mask: (h, w) bool.
     """
-    seen = np.where(mask, cv2.resize(parts, mask.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8(BodyPart.NONE))
+    visible_parts = np.where(mask, cv2.resize(parts, mask.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8(BodyPart.NONE))
     bones = [stroke(mask.shape, limb.visible(), 1.0) & mask for limb in limbs]
     own_parts = [_PARTS_OF_MIDDLE[joint_names[limb.joints.middle]] for limb in limbs]
-    straight, mirrored = ([np.isin(seen, each) for each in side] for side in (own_parts, [_mirrored(each) for each in own_parts]))
+    straight, mirrored = ([np.isin(visible_parts, each) for each in side] for side in (own_parts, [_mirrored(each) for each in own_parts]))
     areas = mirrored if _agreement(mirrored, bones) > _agreement(straight, bones) else straight
     for area, limb in zip(areas, limbs, strict=True):
         area[: limb.first_visible_row] = False  # what covers a limb moves with the body, such as shorts
@@ -82,8 +82,8 @@ def part_evidence(parts: Bytes, limbs: list[Limb], joint_names: tuple[str, ...],
         _without_strays(area, bone, limb) if _is_believed(area, bone) else np.zeros_like(area)
         for area, bone, limb in zip(exchanged, bones, limbs, strict=True)
     ]
-    is_held = seen == BodyPart.HELD
-    body = (seen != BodyPart.NONE) & ~is_held & ~np.any(areas, axis=0)
+    is_held = visible_parts == BodyPart.HELD
+    body = (visible_parts != BodyPart.NONE) & ~is_held & ~np.any(areas, axis=0)
     are_unseen = tuple(not limb.hem and _is_unseen(limb, area) for limb, area in zip(limbs, exchanged, strict=True))
     return PartEvidence(tuple(_with_held(believed, is_held)), body, are_unseen)
 

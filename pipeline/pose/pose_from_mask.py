@@ -45,7 +45,7 @@ LOW_COUNTS = 0.5
 """How much it counts against a branch that its tip is low, where its length and its distance from the middle count 1."""
 
 ON_HEAD = 0.9
-"""A branch is on the head if the way from its tip to the trunk passes the head's middle within this share of the head's radius."""
+"""A branch is on the head if the path from its tip to the trunk passes the head's middle within this share of the head's radius."""
 
 HIP_WITHOUT_LEGS, SOLES_WITHOUT_LEGS = 0.65, 0.98
 """Where the hip of a figure is whose mask does not show two legs, and the feet of one whose mask shows none, in shares of its height,
@@ -145,11 +145,11 @@ def _goes_down(branch: Branch) -> bool:
 
 
 def _is_on_head(tree: LimbTree, branch: Branch, frame: _Frame, face: Floats, radius: float) -> bool:
-    """Whether a branch is the head itself, or hair, a hat or an ear on it: the way from its tip to the core leads through the head."""
+    """Whether a branch is the head itself, or hair, a hat or an ear on it: the path from its tip to the core leads through the head."""
     if radius == 0:
         return bool(branch.tip[1] < face[1] and abs(branch.tip[0] - face[0]) < 0.15 * frame.width)
-    way = tree.way(branch.tip, tree.core)
-    return bool(np.linalg.norm(way - face, axis=1).min() < ON_HEAD * radius)
+    path = tree.path_between(branch.tip, tree.core)
+    return bool(np.linalg.norm(path - face, axis=1).min() < ON_HEAD * radius)
 
 
 def _head(tree: LimbTree, frame: _Frame) -> tuple[Floats, float]:
@@ -209,7 +209,7 @@ def _run(mask: Bools, column: int, row: int) -> tuple[int, int]:
 def _hips_and_feet(tree: LimbTree, feet: list[Branch | None], frame: _Frame) -> tuple[Floats, list[Floats], bool]:
     """The hip, where the legs part; both feet, viewer's left first; and whether the mask shows both. Points are (2,) px."""
     if feet[0] is not None and feet[1] is not None:
-        between = tree.way(feet[0].tip, feet[1].tip)
+        between = tree.path_between(feet[0].tip, feet[1].tip)
         highest = between[int(np.argmin(between[:, 1]))]
         low, high = (frame.y(share) for share in HIP_BETWEEN)
         level = float(np.clip(highest[1] - HIP_ABOVE_FORK * frame.height, low, high))
@@ -242,20 +242,20 @@ def _half_width(tree: LimbTree, center: Floats, max_half_width: float) -> float:
 
 
 def _put_legs(points: Floats, tree: LimbTree, hip: Floats, feet: list[Floats], *, seen: bool) -> None:
-    """Set hips, knees and ankles in `points` (17, 3), along the ways from the hip to the feet."""
+    """Set hips, knees and ankles in `points` (17, 3), along the paths from the hip to the feet."""
     spread = HIPS_APART * _half_width(tree, hip, 0.3 * float(np.abs(feet[1] - feet[0]).sum() + np.abs(feet[0] - hip).sum()))
     for viewers_side, (foot, sign) in enumerate(zip(feet, (-1, 1), strict=True)):
         hip_at, knee_at, ankle_at = LEGS[1 - viewers_side]  # the figure's right leg is on the viewer's left
         socket = hip + np.array([sign * spread, 0.0])
-        way = tree.way(socket, foot)
+        path = tree.path_between(socket, foot)
         sure = SEEN if seen else GUESSED
         points[hip_at] = (*socket, sure)
-        points[knee_at] = (*point_along(way, KNEE_DOWN), sure)
-        points[ankle_at] = (*point_along(way, ANKLE_DOWN), sure)
+        points[knee_at] = (*point_along(path, KNEE_DOWN), sure)
+        points[ankle_at] = (*point_along(path, ANKLE_DOWN), sure)
 
 
 def _put_arms(points: Floats, tree: LimbTree, trunk: tuple[Floats, Floats], hands: list[Branch | None], frame: _Frame) -> None:
-    """Set shoulders, elbows and wrists in `points` (17, 3), along the ways to the hands; an arm without a hand hangs beside the trunk."""
+    """Set shoulders, elbows and wrists in `points` (17, 3), along the paths to the hands; an arm without a hand hangs beside the trunk."""
     chest, hip = trunk
     spread = SHOULDERS_APART * _half_width(tree, chest, 0.35 * abs(float(hip[1] - chest[1])) + 0.06 * frame.width)
     for viewers_side, (hand, sign) in enumerate(zip(hands, (-1, 1), strict=True)):
@@ -267,22 +267,22 @@ def _put_arms(points: Floats, tree: LimbTree, trunk: tuple[Floats, Floats], hand
             points[elbow_at] = (*((chest + hip) / 2 + np.array([sign * HANGING_ELBOW * side, 0.0])), GUESSED)
             points[wrist_at] = (*(hip + np.array([sign * HANGING_WRIST * _half_width(tree, hip, frame.width), 0.0])), GUESSED)
             continue
-        way = tree.way(shoulder, hand.tip)
-        shoulder = _where_the_arm_begins(tree, way)
-        arm = tree.way(shoulder, hand.tip)
+        path = tree.path_between(shoulder, hand.tip)
+        shoulder = _where_the_arm_begins(tree, path)
+        arm = tree.path_between(shoulder, hand.tip)
         points[shoulder_at] = (*shoulder, SEEN)
         points[elbow_at] = (*point_along(arm, ELBOW_OUT), SEEN)
         points[wrist_at] = (*point_along(arm, WRIST_OUT), SEEN)
 
 
-def _where_the_arm_begins(tree: LimbTree, way: Floats) -> Floats:
-    """The last point on the way from a shoulder to a hand where the mask is much broader than an arm; at least the way's beginning."""
+def _where_the_arm_begins(tree: LimbTree, path: Floats) -> Floats:
+    """The last point on the path from a shoulder to a hand where the mask is much broader than an arm; at least the path's beginning."""
     breadth = cv2.dilate(tree.depth, disc(3))
-    cells = np.clip((way / tree.px).astype(int), 0, [tree.mask.shape[1] - 1, tree.mask.shape[0] - 1])
+    cells = np.clip((path / tree.px).astype(int), 0, [tree.mask.shape[1] - 1, tree.mask.shape[0] - 1])
     broad = breadth[cells[:, 1], cells[:, 0]]
     arm = float(np.median(broad[len(broad) // 2 :]))
     trunk = np.flatnonzero(broad[: max(1, int(0.6 * len(broad)))] > BROADER_THAN_ARM * arm + 1.0)
-    return np.asarray(way[trunk[-1] if trunk.size else 0])
+    return np.asarray(path[trunk[-1] if trunk.size else 0])
 
 
 def _put_eyes_and_ears(points: Floats, tree: LimbTree) -> None:

@@ -2,7 +2,7 @@
 
 From the side, hips and shoulders are in one place, and either leg may be the right one: a model that is unsure chooses by chance. Arms
 and legs of opposite sides swing together in walking and running (Elftman, "The function of the arms in walking", Human Biology 11, 1939),
-so the arms tell.
+so the arms decide.
 
 Points are (17, 2 or more) float64, x and y in any unit, in COCO's order.
 """

@@ -28,21 +28,21 @@ def canvas_of_view(view: View, bounds: Sequence[tuple[Floats, float]]) -> Canvas
     """
     camera = view.camera or camera_around(bounds, aspect=view.width / view.height)
     projection = view_projection(camera, aspect=view.width / view.height)
-    picture = None if view.picture is None else downscaled_background(view.picture, view.width, view.height)
-    return Canvas(view.width, view.height, view.background, picture, projection)
+    image = None if view.background_image is None else downscaled_background(view.background_image, view.width, view.height)
+    return Canvas(view.width, view.height, view.background, image, projection)
 
 
-def downscaled_background(picture: Bytes, width: int, height: int) -> Bytes:
+def downscaled_background(image: Bytes, width: int, height: int) -> Bytes:
     """The background image (h, w, 4), averaged down to at most the canvas's width and height, px.
 
     The renderer would skip pixels, and texture size is limited. Averages premultiplied colors.
     """
-    size = (min(picture.shape[1], width), min(picture.shape[0], height))
-    if size == picture.shape[1::-1]:
-        return picture
-    if bool(np.all(picture[..., 3] == 255)):
-        return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    *colors, alpha = cv2.split(picture)
+    size = (min(image.shape[1], width), min(image.shape[0], height))
+    if size == image.shape[1::-1]:
+        return image
+    if bool(np.all(image[..., 3] == 255)):
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    *colors, alpha = cv2.split(image)
     weighed = cv2.merge([*(cv2.multiply(channel, alpha, scale=1 / 255) for channel in colors), alpha])
     averaged = cv2.resize(weighed, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     averaged[..., :3] *= 255 / np.maximum(averaged[..., 3:], 1)

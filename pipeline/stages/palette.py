@@ -32,7 +32,7 @@ INVISIBLE_ERROR = 6.0
 _FOR_DRAWINGS = (63, INVISIBLE_ERROR)
 """Most colors, and the error that is good enough. A crayon drawing looks the same in 63 colors as in 255, and is a third smaller."""
 
-_FOR_PICTURES = (MAX_COLORS, 1.0)
+_FOR_BACKGROUNDS = (MAX_COLORS, 1.0)
 """A background's smooth skies would show bands."""
 
 _LEVELS = 32
@@ -73,12 +73,12 @@ def palette_of(
     Args:
         sprites: what is drawn. Each weighs as much as the others. Over an opaque plain background its soft rim counts blended;
             otherwise pixels with alpha below 128 do not count.
-        canvas: its picture weighs as much as all sprites together; an opaque plain background becomes a color of its own where it is
-            seen, also through the picture.
+        canvas: its background image weighs as much as all sprites together; an opaque plain background becomes a color of its own
+            where it is seen, also through the image.
         exact: RGB colors, 0..255, that must come out as they are (debug views).
-        max_colors: 1..255; None is 63 for drawings alone, and 255 where a picture needs them.
+        max_colors: 1..255; None is 63 for drawings alone, and 255 where a background image needs them.
         invisible_error: mean squared error of a channel, levels squared, at which to stop adding colors; None is the one for
-            drawings, or with a picture a smaller one, because its smooth skies would show bands.
+            drawings, or with a background image a smaller one, because its smooth skies would show bands.
     Returns:
         at least one color; the colors in `exact` and the plain background come last. Of those that share a cell of the table
         the last is answered.
@@ -86,7 +86,7 @@ def palette_of(
         ShapeError: `max_colors` out of range, or too small for the exact colors.
     """
     fixed = _fixed_colors(canvas, exact)
-    usual_count, usual_error = _FOR_DRAWINGS if canvas.picture is None else _FOR_PICTURES
+    usual_count, usual_error = _FOR_DRAWINGS if canvas.background_image is None else _FOR_BACKGROUNDS
     max_count = min(usual_count + len(fixed), MAX_COLORS) if max_colors is None else max_colors
     tolerated = usual_error if invisible_error is None else invisible_error
     if not max(1, len(fixed)) <= max_count <= MAX_COLORS:
@@ -107,7 +107,7 @@ def _fixed_colors(canvas: Canvas, exact: Iterable[tuple[int, int, int]]) -> Floa
 
 
 def _plain_background(canvas: Canvas) -> tuple[int, ...] | None:
-    is_hidden = canvas.picture is not None and bool(np.all(canvas.picture[..., 3] == 255))
+    is_hidden = canvas.background_image is not None and bool(np.all(canvas.background_image[..., 3] == 255))
     if is_hidden or canvas.background[3] < HALF_SEEN:
         return None
     return tuple(round(255 * channel) for channel in canvas.background[:3])
@@ -116,13 +116,13 @@ def _plain_background(canvas: Canvas) -> tuple[int, ...] | None:
 def _samples(sprites: Sequence[Sprite], canvas: Canvas) -> list[tuple[NDArray[np.uint8], float]]:
     """Pixels (n, 3) with the weight of each one, the weights summing to 1."""
     behind = _plain_background(canvas)
-    pictures = [_visible(sprite.rgba, behind) for sprite in sprites]
-    pictures += [(255 * np.unique(s.colors, axis=0)).round().astype(np.uint8) for s in sprites if s.colors is not None]
-    shares = [1.0 / max(1, len(pictures))] * len(pictures)
-    if canvas.picture is not None:
-        pictures.append(_visible(canvas.picture, behind))
+    images = [_visible(sprite.rgba, behind) for sprite in sprites]
+    images += [(255 * np.unique(s.colors, axis=0)).round().astype(np.uint8) for s in sprites if s.colors is not None]
+    shares = [1.0 / max(1, len(images))] * len(images)
+    if canvas.background_image is not None:
+        images.append(_visible(canvas.background_image, behind))
         shares.append(1.0)
-    filled = [(pixels, share) for pixels, share in zip(pictures, shares, strict=True) if len(pixels)]
+    filled = [(pixels, share) for pixels, share in zip(images, shares, strict=True) if len(pixels)]
     total = sum(share for _, share in filled)
     return [(pixels, share / total / len(pixels)) for pixels, share in filled]
 

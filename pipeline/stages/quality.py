@@ -1,8 +1,8 @@
-"""How far a figure can be trusted: the chance that its box, mask and all its limb joints are right.
+"""How far a figure can be trusted: the chance that it is fully correct, that is, its box, its mask and all its limb joints are.
 
 A logistic regression over three measures, fitted by `torchserve/training/quality.py` on 461 held-out synthetic images (seeds from
-9600000; 80 % of their figures all right). In five-fold cross-validation 64 % of the 47 figures below 0.5 are wrong, and 15 % of those
-above.
+9600000; 80 % of their figures are fully correct). In five-fold cross-validation 64 % of the 47 figures below 0.5 are not fully correct,
+and 15 % of those above.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipeline.types import FIGURE_PROBABILITY, KEYPOINT_NAMES, Bools, Floats, Qu
 from pipeline.types.keypoints import SHOULDERS
 
 INTERCEPT = -19.051
-"""Log-odds, nats, that a figure is right whose three measures are all 0."""
+"""Log-odds, nats, that a figure is fully correct whose three measures are all 0."""
 
 WEIGHTS = (5.624, 7.622, 10.233)
 """Log-odds, nats, that the detection score, the mean score of the limb joints and the agreement of the masks add, each for 1. The weakest
@@ -25,12 +25,12 @@ TYPICAL_AGREEMENT = 0.87
 """The agreement that is assumed for models that send no mask: the median of those that send one."""
 
 DOUBTFUL = 0.5
-"""A figure whose quality is less than this is more likely wrong than right, and a note says so."""
+"""A figure whose quality is less than this is probably not fully correct, and a note says so."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Measures of how likely a figure is right, each 0..1.
+    """Measures of how likely a figure is fully correct, each 0..1.
 
     Attributes:
         detection_score: of its box.
@@ -74,7 +74,7 @@ def mask_agreement(mask: Bools, likelihood: Singles) -> float:
 
 
 def quality_of(found: Evidence, reasons: tuple[str, ...], keypoints: Floats) -> Quality:
-    """The quality of a figure: the chance that it is right, and reasons why it may not be.
+    """The quality of a figure: the chance that it is fully correct, and reasons why it may not be.
 
     Args:
         reasons: doubts about the figure besides its measures, a sentence each.
@@ -85,8 +85,6 @@ def quality_of(found: Evidence, reasons: tuple[str, ...], keypoints: Floats) -> 
     if score < DOUBTFUL:
         scores = limb_scores(keypoints)
         weakest = KEYPOINT_NAMES[SHOULDERS[0] + scores.index(min(scores))].replace("_", " ")
-        doubt = (
-            f"this figure is probably not all right: its box scored {found.detection_score:.2f}, its {weakest} {found.weakest_joint:.2f}"
-        )
-        reasons = (doubt, *reasons)
+        scored = f"its box scored {found.detection_score:.2f}, its {weakest} {found.weakest_joint:.2f}"
+        reasons = (f"this figure is probably not fully correct: {scored}", *reasons)
     return Quality(round(score, 3), reasons)

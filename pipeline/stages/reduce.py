@@ -36,11 +36,11 @@ def _reduced_mask(mask: Bools, size: tuple[int, int]) -> Bools:
     return _reduced(mask.astype(np.uint8) * np.uint8(255), size) >= INSIDE_LEVEL
 
 
-def _reduced(picture: Bytes, size: tuple[int, int]) -> Bytes:
-    """A picture, reduced in a tenth of the time of averaging over fractions of pixels. Last rows that fit no block are left out."""
-    height, width = picture.shape[:2]
+def _reduced(image: Bytes, size: tuple[int, int]) -> Bytes:
+    """An image, reduced in a tenth of the time of averaging over fractions of pixels. Last rows that fit no block are left out."""
+    height, width = image.shape[:2]
     block = max(1, min(width // size[0], height // size[1]))
-    return reduced(np.ascontiguousarray(picture[: height // block * block, : width // block * block]), size)
+    return reduced(np.ascontiguousarray(image[: height // block * block, : width // block * block]), size)
 
 
 def _reduced_labels(labels: Bytes, size: tuple[int, int]) -> Bytes:

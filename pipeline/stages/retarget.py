@@ -2,7 +2,7 @@
 
 etc/doc/algorithm.md is the specification; AnimatedDrawings' numbers are reproduced to 1e-4 of the figure's size
 (`tests/integration/test_agreement.py`). What the drawing keeps is its own limb lengths; what it takes from the motion is the angle of each
-mapped bone in its group's projection plane, the way of the root, and which limbs are in front.
+mapped bone in its group's projection plane, the path of the root, and which limbs are in front.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 from pipeline.errors import RetargetError
 from pipeline.motion import facing
 from pipeline.motion.configs import spelt_as
-from pipeline.motion.footing import planted_feet, way_of_planted_feet
+from pipeline.motion.footing import path_of_planted_feet, planted_feet
 from pipeline.motion.looping import gain_of_round
 from pipeline.motion.resample import frame_sampler
 from pipeline.motion.steady_order import steady_orders
-from pipeline.motion.travel import shown_way
+from pipeline.motion.travel import shown_path
 from pipeline.pose.limb_regions import ARM, LEG
 from pipeline.types import AboveCheck, DrawGroup, Floats, Ints, Motion, PoseTrack, ProjectionMethod, RetargetConfig, Rig, RootOffset
 
@@ -34,7 +34,7 @@ class DrivenPose:
         depths: motion joint -> (T,) depth in its group's plane, growing towards the viewer.
         sideways: motion joint -> (N,) x in its group's plane, growing to the viewer's right, in all frames of the motion.
         planes: projection group -> True if it is seen from the front, False from the side.
-        root_path: (T, 2), the figure's way from its start, unit square's scale.
+        root_path: (T, 2), the figure's path from its start, unit square's scale.
         feet: (T, F, 3) where the motion's feet are in its own world, scaled, not turned.
     """
 
@@ -99,10 +99,10 @@ def pose_track(
     steady = None if front_joints is None else _steadiness(motion, config, times, front_joints)
     joints = posed_joints(rig, driven.orientations, len(times))
     orders, order_of_frame = draw_orders(rig, config.draw_groups, driven.depths, len(times), steady=steady)
-    way = shown_way(_footed(rig, motion, config, driven, joints=joints, times=times), times, motion.travel, loops=motion.loops)
+    path = shown_path(_footed(rig, motion, config, driven, joints=joints, times=times), times, motion.travel, loops=motion.loops)
     start = np.array(config.starting_location)
-    root = np.column_stack([way + start[:2], np.full(len(times), start[2])])
-    skeleton = _shown_skeleton(motion, times, way) + start if with_skeleton else None
+    root = np.column_stack([path + start[:2], np.full(len(times), start[2])])
+    skeleton = _shown_skeleton(motion, times, path) + start if with_skeleton else None
     return PoseTrack(joints, root, orders, order_of_frame, skeleton)
 
 
@@ -237,7 +237,7 @@ def _steadiness(motion: Motion, config: RetargetConfig, times: Sequence[Fraction
 
 
 def _footed(rig: Rig, motion: Motion, config: RetargetConfig, driven: DrivenPose, *, joints: Floats, times: Sequence[Fraction]) -> Floats:
-    """The root's way with which the motion's planted feet keep their place in the drawing, where the motion asks for it."""
+    """The root's path with which the motion's planted feet keep their place in the drawing, where the motion asks for it."""
     own_feet = {distal: joint for joint, (_, distal) in config.mapping.items() if joint in rig.joint_names}
     pairs = [(index, rig.joint_names.index(own_feet[foot])) for index, foot in enumerate(motion.feet) if foot in own_feet]
     if not pairs or len(times) < 3:
@@ -247,7 +247,7 @@ def _footed(rig: Rig, motion: Motion, config: RetargetConfig, driven: DrivenPose
     on_ground = planted_feet(driven.feet[:, [index for index, _ in pairs]], leg, float(times[1] - times[0]))
     rest = dict(zip(rig.joint_names, rig.rest, strict=True))
     own_leg = sum(_chain_length([rest[joint] for joint in chain]) for chain in chains.character_chains) / len(chains.character_chains)
-    return way_of_planted_feet(driven.root_path, joints[:, [joint for _, joint in pairs]], on_ground, own_leg, times)
+    return path_of_planted_feet(driven.root_path, joints[:, [joint for _, joint in pairs]], on_ground, own_leg, times)
 
 
 def _with_joints(motion: Motion, config: RetargetConfig) -> Motion:
@@ -262,14 +262,14 @@ def _with_joints(motion: Motion, config: RetargetConfig) -> Motion:
     )
 
 
-def _shown_skeleton(motion: Motion, times: Sequence[Fraction], way: Floats) -> Floats:
-    """(T, K, 3) the motion's skeleton in world space, its body facing the viewer, who looks along -z, on its `way` (T, 2)."""
+def _shown_skeleton(motion: Motion, times: Sequence[Fraction], path: Floats) -> Floats:
+    """(T, K, 3) the motion's skeleton in world space, its body facing the viewer, who looks along -z, on its `path` (T, 2)."""
     names = {name: index for index, name in enumerate(motion.joint_names)}
     standing, forward = _set_up(motion, names)
     body = facing.turned_to_x(standing - standing[:, :1], forward[:, None])
     sampled = frame_sampler(motion.frame_count, motion.frame_time, times, loops=motion.loops).sample(body)
     shown = np.stack([-sampled[..., 2], sampled[..., 1], sampled[..., 0]], axis=-1)
-    shown[..., :2] += way[:, None]
+    shown[..., :2] += path[:, None]
     shown[..., 1] += standing[0, 0, 1]
     return shown
 
@@ -303,7 +303,7 @@ def _chosen_planes(body: Floats, config: RetargetConfig, names: dict[str, int]) 
 
 
 def _flattened(points: Floats, *, from_front: bool) -> tuple[Floats, Floats]:
-    """The picture (..., 2) of points or vectors (..., 3) in a plane, and their depth (...)."""
+    """The image (..., 2) of points or vectors (..., 3) in a plane, and their depth (...)."""
     return (facing.frontal if from_front else facing.sagittal)(points)
 
 
@@ -320,15 +320,15 @@ def _applicable_mapping(rig: Rig, config: RetargetConfig) -> dict[str, tuple[str
 
 
 def _root_path(rig: Rig, standing: Floats, forward: Floats, offset: RootOffset, names: dict[str, int], *, from_front: bool) -> Floats:
-    """(T, 2): the root's way in the picture, in the character's proportions."""
+    """(T, 2): the root's path in the image, in the character's proportions."""
     rest = dict(zip(rig.joint_names, rig.rest, strict=True))
     own = sum(_chain_length([rest[joint] for joint in chain]) for chain in offset.character_chains)
     # The original measures after it has walked through the clip. It matters where a chain skips a joint, such as the knee. > 0: checked
     driving = sum(_chain_length([standing[-1, names[joint]] for joint in chain]) for chain in offset.motion_chains)
     steps = np.diff(standing[:, 0], axis=0, prepend=standing[:1, 0])
     across = np.stack([-forward[:, 2], forward[:, 1], -forward[:, 0]], axis=1) if from_front else forward
-    way = np.stack([(across * steps).sum(axis=1), steps[:, 1]], axis=1)
-    return np.cumsum(way, axis=0) * (own / driving)
+    flat_steps = np.stack([(across * steps).sum(axis=1), steps[:, 1]], axis=1)
+    return np.cumsum(flat_steps, axis=0) * (own / driving)
 
 
 def _chain_length(points: list[Floats]) -> float:

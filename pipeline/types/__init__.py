@@ -38,7 +38,7 @@ from pipeline.types.motion import (
     RootOffset,
     Travel,
 )
-from pipeline.types.picture import HALF_SEEN, Animation, Canvas, Format, Frame, Layer, Palette, PixelLayout, Sprite, Strokes
+from pipeline.types.rendering import HALF_SEEN, Animation, Canvas, Format, Frame, Layer, Palette, PixelLayout, Sprite, Strokes
 from pipeline.types.scene import Actor, Camera, DebugViews, LayerMode, OutputClock, Scene, View
 from pipeline.types.turns import TURNS, Turn, turn_back, turned_pixels
 

@@ -16,8 +16,8 @@ class DecodeLimits:
         max_bytes: of the file.
         max_pixels: width times height.
         max_side: longer side, px.
-        min_side: shorter side, px; also of the reduced picture. No figure can be found in less.
-        working_side: longer side, px, that bigger pictures are reduced to.
+        min_side: shorter side, px; also of the reduced image. No figure can be found in less.
+        working_side: longer side, px, that bigger images are reduced to.
         max_memory_bytes: what decoding may take beside the file itself, by an estimate per format.
     """
 

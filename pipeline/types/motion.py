@@ -13,14 +13,14 @@ from pipeline.types.arrays import Floats, Ints, check_array
 
 
 class Travel(StrEnum):
-    """What is shown of a figure's way."""
+    """What is shown of the path that a figure travels."""
 
     FOLLOW = "follow"
     """The camera follows where the figure leaves its place."""
     IN_PLACE = "in-place"
     """The figure moves in place."""
     FULL = "full"
-    """The whole way is in the picture."""
+    """The whole path is in view."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Motion:
         facing_pairs: pairs of joints, each spanning the body from left to right.
         scale: BVH units -> world units, for drawing the skeleton.
         loops: the last frame leads back into the first.
-        travel: what is shown of the way.
+        travel: what is shown of the path.
         feet: joints that keep their place while they are on the ground, whatever the drawing's proportions; may be empty.
     """
 
@@ -95,7 +95,7 @@ class DrawGroup:
 
 @dataclass(frozen=True)
 class RootOffset:
-    """How far the figure travels: limb chains whose lengths are compared, and the plane that is travelled in."""
+    """How far the figure travels: limb chains whose lengths are compared, and the plane that is traveled in."""
 
     motion_chains: tuple[tuple[str, ...], ...]
     character_chains: tuple[tuple[str, ...], ...]
@@ -134,7 +134,7 @@ class RetargetConfig:
 
     @property
     def needed_joints(self) -> tuple[str, ...]:
-        """The motion joints that must be there: those that drive a bone, say what is in front, or measure the way."""
+        """The motion joints that must be there: those that drive a bone, say what is in front, or measure the path."""
         named = [j for pair in self.mapping.values() for j in pair]
         named += [j for g in self.draw_groups for j in g.depth_drivers]
         named += [j for chain in self.root_offset.motion_chains for j in chain]

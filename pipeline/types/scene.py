@@ -67,14 +67,14 @@ class View:
     Attributes:
         width, height: pixels.
         background: RGBA, 0..1, straight alpha; alpha 0 is a transparent animation.
-        picture: (h, w, 4) uint8 straight alpha, stretched over the frame, or None.
+        image: (h, w, 4) uint8 straight alpha, stretched over the frame, or None.
         camera: None frames the figures automatically over the whole motion.
     """
 
     width: int = 500
     height: int = 500
     background: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 0.0)
-    picture: Bytes | None = field(default=None, compare=False)
+    background_image: Bytes | None = field(default=None, compare=False)
     camera: Camera | None = None
     debug: DebugViews = DebugViews()
 

@@ -1,10 +1,10 @@
-"""What the analysis of a drawing costs, stage by stage, from the file to the character. Prints a table for each picture:
+"""What the analysis of a drawing costs, stage by stage, from the file to the character. Prints a table for each image:
 
-    python tests/benchmarks/analysis.py [--against CHECKOUT] [--runs 15] [PICTURE ...]
+    python tests/benchmarks/analysis.py [--against CHECKOUT] [--runs 15] [IMAGE ...]
 
-`--against` names another checkout, such as a `git worktree` of an earlier commit: both analyze the same picture in turns, so that a busy
+`--against` names another checkout, such as a `git worktree` of an earlier commit: both analyze the same image in turns, so that a busy
 machine disturbs both alike. Each checkout has a process of its own, whose first run is not counted. Milliseconds, medians: of processor
-time, which is what to compare on a busy machine, and of wall time. Without pictures, a sample drawing and a photograph of 12 megapixels
+time, which is what to compare on a busy machine, and of wall time. Without images, a sample drawing and a photograph of 12 megapixels
 that is made of it are measured.
 """
 
@@ -48,7 +48,7 @@ class CostStopwatch:
 
 
 def analyze() -> None:
-    """Analyze each picture named on standard input, and print its costs."""
+    """Analyze each image named on standard input, and print its costs."""
     from pipeline.adapters.embedded import EmbeddedPredictor
     from pipeline.adapters.reading.image_reader import read_drawing
     from pipeline.annotate import annotate
@@ -64,17 +64,17 @@ def analyze() -> None:
 
 
 class Checkout:
-    """A process that analyzes pictures with the code of a checkout."""
+    """A process that analyzes images with the code of a checkout."""
 
     def __init__(self, root: Path) -> None:
         environ = {**os.environ, "PYTHONPATH": str(root)}
         command = [sys.executable, str(Path(__file__).resolve()), ANALYZE]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ)
 
-    def costs(self, picture: Path) -> Costs:
+    def costs(self, image: Path) -> Costs:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(picture, file=self._process.stdin, flush=True)
+        print(image, file=self._process.stdin, flush=True)
         answer: Costs = json.loads(self._process.stdout.readline())
         return answer
 
@@ -112,19 +112,19 @@ def medians(runs: list[Costs], stage: str) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pictures", type=Path, nargs="*", metavar="PICTURE")
+    parser.add_argument("images", type=Path, nargs="*", metavar="IMAGE")
     parser.add_argument("--against", type=Path, metavar="CHECKOUT")
     parser.add_argument("--runs", type=int, default=15)
     options = parser.parse_args()
     roots = [root for root in (options.against, REPOSITORY) if root is not None]
     checkouts = [Checkout(root) for root in roots]
     with tempfile.TemporaryDirectory(prefix="doodled-analysis-") as folder:
-        for picture in options.pictures or [SAMPLE, photograph_of(SAMPLE, Path(folder))]:
+        for image in options.images or [SAMPLE, photograph_of(SAMPLE, Path(folder))]:
             runs: list[list[Costs]] = [[] for _ in checkouts]
             for _ in range(options.runs + 1):
                 for of_one, checkout in zip(runs, checkouts, strict=True):
-                    of_one.append(checkout.costs(picture))
-            print(f"{picture.name:36}" + "".join(f"{title:>16}" for title in ("before", "now")[-len(roots) :]) + "    processor (wall), ms")
+                    of_one.append(checkout.costs(image))
+            print(f"{image.name:36}" + "".join(f"{title:>16}" for title in ("before", "now")[-len(roots) :]) + "    processor (wall), ms")
             for stage in STAGES:
                 cells = [medians(of_one[1:], stage) for of_one in runs]
                 print(f"  {stage:34}" + "".join(f"{cpu:8.0f} ({wall:5.0f})" for cpu, wall in cells), flush=True)

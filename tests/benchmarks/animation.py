@@ -4,7 +4,7 @@ Usage: python tests/benchmarks/animation.py [--repeat 5] [--frames]
 
 Every case runs in a process of its own: its first run is "cold" (imports, context, parsing), the median of the others "warm". Times are
 milliseconds. With ANIMATED_DRAWINGS_ROOT set to AnimatedDrawings' examples, its char1 + dab is measured as well; if that is a whole
-checkout with its environment (`original.py`), AnimatedDrawings itself is run beside it, else a time of another day stands there, marked.
+checkout with its environment (`original.py`), AnimatedDrawings itself runs as well; otherwise the table has an earlier time, marked.
 `--frames` repeats one clip to 300 and 3,000 frames and shows that memory does not grow.
 """
 
@@ -36,7 +36,7 @@ OWN = [
 
 
 def measured(case: dict[str, str], repeat: int) -> dict[str, float]:
-    """Run one case in this process; figures of the first run and of the others."""
+    """Run one case in this process; returns the numbers of the first run and of the others."""
     started = time.perf_counter()
     from daemon.log.stopwatch import WallStopwatch
     from daemon.options.motions import motion_library
@@ -122,7 +122,7 @@ def cases_in(folder: str) -> list[tuple[str, dict[str, str]]]:
 
 
 def beside_the_original(folder: str, repeat: int) -> None:
-    """char1 + dab by both; nothing where AnimatedDrawings' examples are not at hand."""
+    """Run char1 + dab with both programs; nothing where AnimatedDrawings' examples are missing."""
     cases = {case["format"]: case for _, case in cases_in(folder) if case["camera"] == "original"}
     if not cases:
         return

@@ -1,6 +1,6 @@
-"""Daemon whose workers ask the model servers for real and only wait for as long as a drawing takes: `python asking_daemon.py ROOT`.
+"""Daemon whose workers send real requests to model servers, and only wait instead of animating: `python asking_daemon.py ROOT`.
 
-So a machine that is busy with other things still shows what the servers do to the throughput.
+So the effect of the servers on the throughput is visible even on a busy machine.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _resources: list[WorkerResources] = []
 
 
 def asking_result(task: Task) -> TaskResult:
-    """The figure and its joints from the servers, and an animation that is none."""
+    """Find the figure and its joints on the servers; the animation is fake."""
     if task.is_self_test:
         return TaskResult(manifest={})
     _resources[:] = _resources or [WorkerResources(os.environ)]

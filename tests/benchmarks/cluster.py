@@ -1,9 +1,9 @@
-"""Jobs on a Dask cluster, all processes on this machine: what a job costs whom, and how many drawings survive troubles.
+"""Jobs on a Dask cluster, all processes on this machine: what a job costs each process, and whether drawings survive faults.
 
-python tests/benchmarks/cluster.py costs [JOBS [QUEUED]]   processor time for jobs without work; memory with so many in the inbox
+python tests/benchmarks/cluster.py costs [JOBS [QUEUED]]   processor time for jobs without work; memory with this many in the inbox
 python tests/benchmarks/cluster.py paired [ROUNDS]         real drawings, on the cluster and locally in turns: throughput, overhead
 python tests/benchmarks/cluster.py share [ROUNDS]          the same with jobs that sleep for half a second: a busy machine disturbs less
-python tests/benchmarks/cluster.py bytes                   what travels for the sample drawings
+python tests/benchmarks/cluster.py bytes                   bytes sent for each sample drawing
 python tests/benchmarks/cluster.py troubles [JOBS]         a machine cut off, one killed, the scheduler restarted; needs root
 python tests/benchmarks/cluster.py real [DRAWINGS] [FOLDER...]   the same with copies of the samples, and of the images and character
                                                            folders in FOLDER; all results are compared with those of local workers
@@ -77,7 +77,7 @@ def load() -> str:
 
 
 def costs(folder: Path, count: int, queued: int = 0) -> None:
-    """A job without work: a few bytes go out and come back. Of `queued` drawings in the inbox, `count` are waited for."""
+    """Run jobs without work: a few bytes go out and come back. Of `queued` drawings in the inbox, `count` are waited for."""
     root = folder / "root"
     (root / "inbox").mkdir(parents=True)
     with Cluster.opened(folder / "cluster") as cluster:
@@ -112,7 +112,7 @@ def costs(folder: Path, count: int, queued: int = 0) -> None:
 
 
 def paired(folder: Path, rounds: int) -> None:
-    """Real drawings, thirty a round: two workers of a cluster, then two local ones, and so on."""
+    """Run real drawings, thirty a round: on two workers of a cluster, then on two local ones, and so on."""
     found: dict[str, list[tuple[float, float, float, float]]] = {"dask": [], "local": []}
     with Cluster.opened(folder / "cluster") as cluster:
         others = [cluster.start_scheduler().pid]
@@ -171,7 +171,7 @@ def _round(cluster: Cluster, root: Path, executor: str, others: Sequence[int]) -
 
 
 def share(folder: Path, rounds: int) -> None:
-    """Jobs of half a second that return SLEEPER_BYTES each, on two workers of a cluster and on two local ones in turns."""
+    """Run jobs of half a second that return SLEEPER_BYTES each, on two workers of a cluster and on two local ones in turns."""
     found: dict[str, list[tuple[float, float]]] = {"dask": [], "local": []}
     with Cluster.opened(folder / "cluster", environ={"TMPDIR": "/dev/shm"}) as cluster:
         cluster.start_scheduler()
@@ -208,8 +208,8 @@ def waiting_time(record: dict[str, Any]) -> float:
     return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
 
 
-def travelling_bytes(folder: Path) -> None:
-    """Bytes of each sample drawing on its way out and back."""
+def traveling_bytes(folder: Path) -> None:
+    """Print the bytes that each sample drawing sends to a worker and gets back."""
     from daemon.cluster.parcels import pack_result, pack_task, unpack_task
     from daemon.options.inference import InferenceRequest
     from daemon.settings import Settings
@@ -229,14 +229,14 @@ def travelling_bytes(folder: Path) -> None:
 
 
 def troubles(folder: Path, count: int) -> None:
-    """Drawings of half a second while machines vanish."""
+    """Run drawings of half a second while machines vanish."""
     started_s = time.monotonic()
     done = animate_through_troubles(folder, slow_drawings(folder / "drawings", count)).records("job.done")
     _print_troubles(done, started_s)
 
 
 def real_troubles(folder: Path, count: int, more: list[Path]) -> None:
-    """Real drawings, small, through the same troubles; then the same ones on local workers."""
+    """Run real drawings, small, through the same faults; then the same ones on local workers."""
     environ = {"DOODLED_ANIMATION_SIZE": SMALL}
     sources = [path for place in (ROOT / "etc" / "drawings", ROOT / "etc" / "characters", *more) for path in _drawings_in(place)]
     print(f"{count} copies of {len(sources)} drawings", flush=True)
@@ -283,7 +283,7 @@ def main(arguments: list[str]) -> None:
         "costs": lambda folder: costs(folder, *(numbers or [1000])),
         "paired": lambda folder: paired(folder, *(numbers or [3])),
         "share": lambda folder: share(folder, *(numbers or [3])),
-        "bytes": travelling_bytes,
+        "bytes": traveling_bytes,
         "troubles": lambda folder: troubles(folder, *(numbers or [300])),
         "real": lambda folder: real_troubles(folder, next(iter(numbers), 300), folders),
     }

@@ -1,4 +1,4 @@
-"""Discrete-event simulation of clusters: where the knee is, and what splitting them brings.
+"""Discrete-event simulation of clusters: at which size throughput stops growing, and what several clusters gain.
 
     python tests/benchmarks/cluster_scale.py [DRAWINGS]
 
@@ -31,13 +31,7 @@ SHARDS = (1, 10, 20, 40)
 
 @dataclass(frozen=True)
 class Costs:
-    """What one job costs, s of the only processor that does it.
-
-    Attributes:
-        claim_s, publish_s: of the daemon's loop, with waits for the disk.
-        schedule_s: of the scheduler, half when the job comes and half when it ends.
-        mb_per_s: of a network card.
-    """
+    """Costs of one job: seconds of the one processor that does the work."""
 
     claim_s: float = 0.008
     publish_s: float = 0.012
@@ -72,7 +66,7 @@ class Simulation:
         self.worked_s = 0.0
 
     def run(self) -> None:
-        """Until all drawings are published."""
+        """Run until all drawings are published."""
         for _ in range(2 * self._workers):
             self._start()
         while self._events:
@@ -143,7 +137,7 @@ class Simulation:
 
 
 def row(workers: int, shards: int, drawings: int, costs: Costs) -> str:
-    """One line of the table: the same for all shards, which don't know of each other."""
+    """Print one line of the table: all shards are the same, and independent of each other."""
     ran = Simulation(workers // shards, drawings // shards, costs)
     ran.run()
     busy = (ran.daemon.busy_s, ran.scheduler.busy_s, ran.daemon_net.busy_s, ran.scheduler_net.busy_s, ran.worked_s / (workers // shards))

@@ -1,10 +1,10 @@
-"""How long a user of the editor waits. Prints a table:
+"""Response times of the editor. Prints a table:
 
     python tests/benchmarks/editor.py [CHARACTER ...]
 
 Requests are those of the page, to the application of `doodled edit` with its child process: a joint is moved and a motion previewed, a box
 is drawn, an edge snapped, a limb cut. Without arguments it takes the sample characters, and the sample drawings as `doodled annotate` cuts
-them out. "-" is what a figure refuses: a box without a drawing, a band without paper beside it.
+them out. "-" marks a refused request: a box without a drawing, a band without paper beside it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What each format costs, and what it does to the picture: `python tests/benchmarks/encoders.py [format ...]`.
+"""What each format costs, and what it does to the image: `python tests/benchmarks/encoders.py [format ...]`.
 
 A synthetic clip always; the example character char1 dancing the dab too, if ANIMATED_DRAWINGS_ROOT is set (needs OpenGL).
 
@@ -33,7 +33,7 @@ from pipeline.types import Animation, Canvas, Format, Frame, OutputClock, Palett
 
 REPEATS = 3
 EVERY = 7
-"""Quality is looked at in every seventh frame and the one after it."""
+"""Quality is measured in every seventh frame and the one after it."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,17 @@ class Material:
     palette: Palette
 
     def whole(self, frame: Frame, *, opaque: bool) -> np.ndarray:
-        picture = np.zeros((self.canvas.height, self.canvas.width, 4), np.uint8)
+        image = np.zeros((self.canvas.height, self.canvas.width, 4), np.uint8)
         height, width = frame.pixels.shape[:2]
-        picture[frame.top : frame.top + height, frame.left : frame.left + width] = frame.pixels
+        image[frame.top : frame.top + height, frame.left : frame.left + width] = frame.pixels
         if not opaque:
-            return picture
-        cover = picture[..., 3:].astype(np.float32) / 255
-        mixed = picture[..., :3] * cover + 255 * (1 - cover)
-        return np.dstack([np.rint(mixed).astype(np.uint8), np.full(picture.shape[:2], 255, np.uint8)])
+            return image
+        cover = image[..., 3:].astype(np.float32) / 255
+        mixed = image[..., :3] * cover + 255 * (1 - cover)
+        return np.dstack([np.rint(mixed).astype(np.uint8), np.full(image.shape[:2], 255, np.uint8)])
 
     def given(self, layout: PixelLayout) -> list[Frame]:
-        """The frames as the renderer would give them."""
+        """Frames as the renderer would produce them."""
         if layout is PixelLayout.OPAQUE:
             return [Frame(self.whole(frame, opaque=True), 0, 0, frame.pts) for frame in self.frames]
         return self.cut_out if layout is PixelLayout.CUT_OUT else self.frames
@@ -86,7 +86,7 @@ def synthetic() -> Material:
 
 
 class _Recorder:
-    """An encoder that keeps the frames, and what it is opened with, instead."""
+    """An encoder that only keeps the frames and the arguments that it is opened with."""
 
     format = Format.APNG
 
@@ -118,7 +118,7 @@ class _NoStopwatch:
 
 
 def reference(root: Path) -> Material:
-    """AnimatedDrawings' char1, dancing the dab before its own camera."""
+    """AnimatedDrawings' char1, dancing the dab, as its own camera shows it."""
     from pipeline import animate
     from pipeline.adapters.opengl.renderer import GLRenderer
     from pipeline.files.character_files import read_character
@@ -158,7 +158,7 @@ def written(material: Material, kind: Format, folder: Path) -> tuple[Animation, 
 
 
 def decoded(animation: Animation) -> Iterator[np.ndarray]:
-    """(h, w, 3) of each picture in the file."""
+    """(h, w, 3) of each image in the file."""
     if animation.format in {Format.MP4, Format.WEBM}:
         with av.open(str(animation.path)) as container:
             for frame in container.decode(video=0):
@@ -170,9 +170,9 @@ def decoded(animation: Animation) -> Iterator[np.ndarray]:
 
 
 def similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """SSIM of every pixel (Wang et al. 2004) in windows of 7 px, of two gray pictures."""
+    """SSIM of every pixel (Wang et al. 2004) in windows of 7 px, of two gray images."""
     first, second = first.astype(np.float32), second.astype(np.float32)
-    means = [cv2.blur(picture, (7, 7)) for picture in (first, second, first * first, second * second, first * second)]
+    means = [cv2.blur(image, (7, 7)) for image in (first, second, first * first, second * second, first * second)]
     covariance = means[4] - means[0] * means[1]
     variances = means[2] - means[0] ** 2 + means[3] - means[1] ** 2
     luminance = (2 * means[0] * means[1] + 6.5) / (means[0] ** 2 + means[1] ** 2 + 6.5)
@@ -182,12 +182,12 @@ def similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def quality(material: Material, animation: Animation) -> tuple[float, float, float]:
     """PSNR, SSIM and flicker; only where the file holds every frame."""
     squares, similarities, flickers, before = [], [], [], None
-    for index, (picture, frame) in enumerate(zip(decoded(animation), material.frames, strict=True)):
+    for index, (image, frame) in enumerate(zip(decoded(animation), material.frames, strict=True)):
         if index % EVERY > 1:
             continue
         whole = material.whole(frame, opaque=False)
         seen = whole[..., 3] == 255
-        shown = np.where(seen[..., None], picture[: seen.shape[0], : seen.shape[1]], np.uint8(255))
+        shown = np.where(seen[..., None], image[: seen.shape[0], : seen.shape[1]], np.uint8(255))
         wanted = np.where(seen[..., None], whole[..., :3], np.uint8(255))
         error = shown.astype(int) - wanted
         squares.append(np.square(error[seen]).mean())

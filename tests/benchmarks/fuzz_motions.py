@@ -95,7 +95,7 @@ def mutant(source: bytes, other: bytes, dice: random.Random) -> bytes:
 
 
 def tried(path: Path) -> str:
-    """What comes of a file: "played", or the class of what was raised on purpose."""
+    """The outcome of a file: "played", or the class of an expected error."""
     library = MotionLibrary([], [asset_folder(AssetKind.RETARGET)], more_sources=[FbxSource()])
     try:
         motion = library.motion(path)
@@ -139,7 +139,7 @@ def fuzz(kind: str, sources: list[bytes], options: argparse.Namespace) -> int:
         began = time.process_time()
         try:
             results[tried(path)] += 1
-        except Exception as error:  # noqa: BLE001 - what is looked for
+        except Exception as error:  # noqa: BLE001 - unexpected errors are what this fuzzer finds
             guilty += 1
             results[f"GUILTY {type(error).__name__}"] += 1
             (options.keep / f"{kind}_{guilty}.{kind}").write_bytes(content)

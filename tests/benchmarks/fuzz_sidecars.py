@@ -1,11 +1,11 @@
-"""Fuzzes what strangers write beside their pictures, and the daemon's own job files as a bad disk may return them.
+"""Fuzzes sidecars, which users write, and the daemon's own job files as a damaged disk may return them.
 
     python tests/benchmarks/fuzz_sidecars.py --minutes 10 [--seed 0] [--keep FOLDER]
 
-Sidecars are seeded mutations of good ones, objects of hostile values, and plain rubbish; each must give options whose motions are names of
-the library, whose sizes are within bounds and whose background is a color, or a SidecarError that says something on lines that can be
-printed. Job files, manifests and error reports are mutated in a folder of a dead daemon, and recovery must come through, whatever they
-say; nothing may appear outside the root. The inputs to blame are kept in FOLDER. Prints what came out, and the slowest.
+Sidecars are seeded mutations of good ones, objects of hostile values, and random bytes. Each must give options whose motions are names of
+the library, whose sizes are within bounds and whose background is a color, or a SidecarError whose message can be printed. Job files,
+manifests and error reports are mutated in a folder of a dead daemon: recovery must complete whatever they contain, and nothing may appear
+outside the root. The inputs to blame are kept in FOLDER. Prints the number of each outcome, and the slowest input.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ MAX_SIDE_PX = 2048
 
 
 class Wrong(Exception):
-    """What came out is not what it may be."""
+    """The outcome is not an allowed one."""
 
 
 def sidecar(dice: random.Random) -> bytes:
@@ -158,7 +158,7 @@ def mutant(content: bytes, dice: random.Random) -> bytes:
 
 
 def read(content: bytes, known: tuple[str, ...], dice: random.Random) -> str:
-    """What became of a sidecar, in a word."""
+    """The outcome of a sidecar, in a word."""
     folder = dice.choice(((), ("dab",), ("..",), ("dab", "my drawings"), ("\udcff",)))
     try:
         options = drawing_options(DEFAULTS, folder, content, known, MAX_SIDE_PX)
@@ -189,7 +189,7 @@ def check(options: JobOptions, known: tuple[str, ...]) -> None:
 
 
 def recovered(dice: random.Random, place: Path) -> str:
-    """A job of a dead daemon, one of whose files a bad disk changed, taken over: where its source is then."""
+    """Take over a job of a dead daemon, one of whose files a damaged disk changed; returns where its source is then."""
     root = place / "root"
     content = b"a drawing"
     with Spool.open(root) as spool:
@@ -242,7 +242,7 @@ def main() -> int:
     options = parser.parse_args()
     options.keep.mkdir(parents=True, exist_ok=True)
     dice, known = random.Random(options.seed), tuple(motion_library(os.environ).names())
-    os.fsync = lambda fd: None  # noqa: ARG005 - nobody cuts the power here
+    os.fsync = lambda fd: None  # noqa: ARG005 - there is no power cut here
     outcomes: collections.Counter[str] = collections.Counter()
     failures: list[str] = []
     slowest = (0.0, "")

@@ -1,13 +1,13 @@
-"""What a graphics card is worth here: frames a second through EGL, whether they look as Mesa's, and the networks' latency in batches.
+"""What a graphics card gains: frames a second through EGL, whether they look like Mesa's, and the latency of the models in batches.
 
     python tests/benchmarks/gpu.py [--repeat 5] [--size 500]
 
-One call does all that the machine can do. Without a card it says so in its first line, shows the software side, compares Mesa's two ways
-of rendering with each other, and ends with 0; it ends with 1 only if two renderers draw different pictures. The networks run on ONNX
-Runtime (`onnxruntime-gpu` for the card) as TorchServe's handlers run them, and, where PyTorch is installed, as PyTorch modules of the same
-shape, without training. Everything runs in processes of its own: OpenGL and CUDA are settled once in a process.
+One call measures everything that the machine can do. Without a card it prints that in its first line, measures software rendering, compares
+Mesa's two ways of rendering with each other, and ends with 0; it ends with 1 only if two renderers draw different images. The models run on
+ONNX Runtime (`onnxruntime-gpu` for the card) as TorchServe's handlers run them, and, where PyTorch is installed, as PyTorch modules of the
+same shape, without training. Each measurement has a process of its own: OpenGL and CUDA can be chosen only once in a process.
 
-Times are of the fastest half of the runs, so that a shared machine says something, too.
+Times are of the fastest half of the runs, because a shared machine disturbs the others.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def drawing(chosen: argparse.Namespace) -> bool:
-    """Prints the table of renderers; whether all drew the same."""
+    """Print the table of renderers; returns whether all drew the same."""
     from pipeline.adapters.opengl.context_reports import describe_contexts
     from pipeline.adapters.opengl.contexts import ContextKind, is_software
 
@@ -89,7 +89,7 @@ def drawing(chosen: argparse.Namespace) -> bool:
 
 
 def same_frames(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Prints how far two renderers' frames are apart; whether that is near enough."""
+    """Print how much the frames of two renderers differ; returns whether they are similar enough."""
     a, b = (np.load(each["out"]).astype(np.int16) for each in (one, other))
     apart = np.abs(a - b)
     error = float((apart.astype(np.float64) ** 2).mean())
@@ -103,7 +103,7 @@ def same_frames(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def draw(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
-    """In a child: the clip, drawn again and again; its frames are left in a file."""
+    """In a child process: draw the clip again and again, and write its frames to a file."""
     from daemon.log.stopwatch import WallStopwatch
     from daemon.options.motions import motion_library
     from daemon.options.scene_builder import RenderRequest, build_plan
@@ -136,7 +136,7 @@ def draw(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 class Album:
-    """An encoder (`pipeline.ports.Encoder`) that keeps frames as they come."""
+    """An encoder (`pipeline.ports.Encoder`) that keeps the frames unchanged."""
 
     def __init__(self) -> None:
         from pipeline.types import Format
@@ -163,14 +163,14 @@ class Album:
         self.count += 1
 
     def finish(self) -> None:
-        """Nothing is written."""
+        """Write nothing."""
 
 
 # --- networks ----------------------------------------------------------------------------------------------------------
 
 
 def networks(chosen: argparse.Namespace) -> None:
-    """Prints the table of latencies."""
+    """Print the table of latencies."""
     print(f"\n{'networks, ms a request':<58}" + "".join(f"{f'batch {size}':>10}" for size in BATCHES) + f"{'times faster':>20}")
     on_cpu: dict[str, list[float]] = {}
     for asked in ({"does": "ask", "provider": CPU}, {"does": "ask", "provider": CUDA}, {"does": "torch"}):
@@ -185,7 +185,7 @@ def networks(chosen: argparse.Namespace) -> None:
 
 
 def ask(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
-    """In a child: both networks as TorchServe's handlers call them, with all that is done before and after."""
+    """In a child process: run both models as TorchServe's handlers do, with everything before and after them."""
     import onnxruntime
 
     from pipeline.adapters.embedded import EmbeddedPredictor
@@ -196,19 +196,19 @@ def ask(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
         return {"refused": f"{provider}: onnxruntime {onnxruntime.__version__} has none (install onnxruntime-gpu)"}
     predictor = EmbeddedPredictor(threads=len(os.sched_getaffinity(0)), providers=[provider, CPU])
     detector: Any = predictor._detector
-    in_use = detector._session.get_providers()[0]  # what it fell back to is seen nowhere else
+    in_use = detector._session.get_providers()[0]  # the only place that shows whether it fell back to the CPU
     if in_use != provider:
         return {"refused": f"{provider}: ONNX Runtime fell back to {in_use}"}
-    pictures = [read_drawing(path).rgb for path in sorted((REPOSITORY / "etc/drawings").glob("*.jpg"))]
+    images = [read_drawing(path).rgb for path in sorted((REPOSITORY / "etc/drawings").glob("*.jpg"))]
     times_ms = {}
     for name, call in (("detector", predictor.detections_in), ("pose estimator", predictor.poses_in)):
-        title = f"{name}, pictures to answers: {provider.removesuffix('ExecutionProvider')}"
-        times_ms[title] = [timed(partial(call, (pictures * size)[:size]), chosen.repeat) / size for size in BATCHES]
+        title = f"{name}, images to answers: {provider.removesuffix('ExecutionProvider')}"
+        times_ms[title] = [timed(partial(call, (images * size)[:size]), chosen.repeat) / size for size in BATCHES]
     return {"times_ms": times_ms}
 
 
 def ask_torch(chosen: argparse.Namespace, _: dict[str, Any]) -> dict[str, Any]:
-    """In a child: networks of the same shape in PyTorch, and nothing else, on the CPU and on the card."""
+    """In a child process: run networks of the same shape in PyTorch, and nothing else, on the CPU and on the card."""
     try:
         import torch
     except ImportError:
@@ -253,7 +253,7 @@ def of_the_fast_half(times: list[float]) -> float:
 
 
 def child(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
-    """What a process of its own says; a driver that takes it down takes nobody else along."""
+    """The output of a separate process: if a driver crashes it, this process continues."""
     command = [sys.executable, __file__, "--repeat", str(chosen.repeat), "--size", str(chosen.size), "--child", json.dumps(asked)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:

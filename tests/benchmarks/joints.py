@@ -1,9 +1,9 @@
-"""How well rigs survive what networks do to joints. Prints a table:
+"""How well rigs survive the errors that models make in joints. Prints a table:
 
     ANIMATED_DRAWINGS_ROOT=... python tests/benchmarks/joints.py
 
 The joints of char1 to char4, right by eye, are dropped (score 0), shaken or mixed up; how far the rig's joints are off then, in shares of
-the picture's longer side: the worst over all trials, and the share of joints within a tenth.
+the image's longer side: the worst over all trials, and the share of joints within a tenth.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What layers do to figures whose limbs touch the body, and what they cost. Prints a table, a row for each figure:
+"""How much layers reduce the tearing of figures whose limbs touch the body, and what they cost. Prints a table, a row for each figure:
 
     python tests/benchmarks/layers.py [CHARACTER_DIR ...] [--drawn 12] [--motions wave,dance,jumping_jacks] [--sheet OUT.jpg]
 
 Torn is the share of the figure's area whose triangles are stretched by more than 1.5, squeezed below 0.5 or turned over (singular values of
 the deformation gradient): the mean over all frames at 8 a second, and the worst frame. Milliseconds are processor time for a frame of 500 x
 500 px without encoding, and for what precedes the first frame. Each is given in one sheet, as AnimatedDrawings deforms a figure, and in
-layers. `--sheet` writes a picture of both, frame by frame. Without folders, figures with arms at the side, on the hips, crossed or under a
+layers. `--sheet` writes an image of both, frame by frame. Without folders, figures with arms at the side, on the hips, crossed or under a
 skirt are drawn by the generator of the training.
 """
 
@@ -49,7 +49,7 @@ from tests.torn import torn_shares  # noqa: E402
 RATE = Fraction(8)
 FIRST_SEED = 20_000_000
 SIDE, MIN_SIDE = 640, 400
-"""Of a drawn picture, and of the figure in it, px."""
+"""Of a drawn image, and of the figure in it, px."""
 TILE, FRAMES_SHOWN = 150, 4
 
 
@@ -65,7 +65,7 @@ class Result:
     torn: Floats
     preparation_ms: float
     frame_ms: float
-    pictures: list[Bytes]
+    images: list[Bytes]
 
 
 def drawn_figures(wanted: int) -> Iterator[Character]:
@@ -105,15 +105,15 @@ def measured(character: Character, motion_name: str, mode: LayerMode, renderer: 
     prepared = time.process_time()
     kept = FramesKept()
     animate(scene, clock, Path(), renderer=renderer, encoder=kept, stopwatch=stopwatch, performances=performances)
-    frame_ms = 1000.0 * (time.process_time() - prepared) / len(kept.pictures)
+    frame_ms = 1000.0 * (time.process_time() - prepared) / len(kept.images)
     layers = int(performances[0].meshed.figure.layer_of_vertex.max()) + 1
-    return Result(layers, torn_shares(performances[0]), 1000.0 * (prepared - began), frame_ms, kept.pictures)
+    return Result(layers, torn_shares(performances[0]), 1000.0 * (prepared - began), frame_ms, kept.images)
 
 
-def strip(pictures: list[Bytes]) -> Bytes:
+def strip(images: list[Bytes]) -> Bytes:
     """Frames over time, side by side."""
-    shown = [pictures[int(place)] for place in np.linspace(0, len(pictures) - 1, FRAMES_SHOWN + 1)[:-1]]
-    return np.hstack([np.asarray(cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_AREA), np.uint8) for picture in shown])
+    shown = [images[int(place)] for place in np.linspace(0, len(images) - 1, FRAMES_SHOWN + 1)[:-1]]
+    return np.hstack([np.asarray(cv2.resize(image, (TILE, TILE), interpolation=cv2.INTER_AREA), np.uint8) for image in shown])
 
 
 def main() -> None:
@@ -138,7 +138,7 @@ def main() -> None:
                 frame = f"{whole.frame_ms:5.1f} -> {layered.frame_ms:5.1f}"
                 before = f"{whole.preparation_ms:5.0f} -> {layered.preparation_ms:5.0f}"
                 print(f"{character.name[:26]:26s} {name:14s} {layered.layers:6d}  {torn}   {frame}   {before}", flush=True)
-            rows.append(np.hstack([strip(whole.pictures), np.full((TILE, 12, 3), 225, np.uint8), strip(layered.pictures)]))
+            rows.append(np.hstack([strip(whole.images), np.full((TILE, 12, 3), 225, np.uint8), strip(layered.images)]))
     for mode, shares in totals.items():
         print(f"{mode}: {np.mean([one.mean() for one in shares]):.2%} on average, worst mean {max(one.mean() for one in shares):.1%}, "
               f"worst frame {max(one.max() for one in shares):.1%}")  # fmt: skip

@@ -1,16 +1,16 @@
-"""What the daemon bears, as tables: `python tests/benchmarks/load.py WHAT [options]`.
+"""Load tests of the daemon, as tables: `python tests/benchmarks/load.py WHAT [options]`.
 
-    burst [--files 10000] [--seconds-more 60]   files dropped within a second: found, claimed or visibly waiting, none lost, memory
-    latency [--drops 60]                        a renamed-in file until its claim, on an idle daemon
-    idle [--seconds 60]                         processor time and wakeups of a daemon with nothing to do, its workers warm
-    restart [--files 10000]                     from the start of the process to its first claim, with so many waiting
-    drawings [--count 200] [--backlog 1000]     real drawings: how many a minute, overhead of each; time of each beside a backlog
-    syncs                                       strace's count of what the disk is asked, for one job
-    rivals [--files 3000]                       four daemons on one inbox, one killed, one stopped and continued
-    servers [--protocol torchserve|oip] [--real]   one of two model servers silent, slow or flapping: how many a minute
+    burst [--files 10000] [--seconds-more 60]   files dropped within a second: found, claimed or listed as waiting, none lost; memory
+    latency [--drops 60]                        from a rename into the inbox to the claim, on an idle daemon
+    idle [--seconds 60]                         processor time and wakeups of a daemon with nothing to do, with warm workers
+    restart [--files 10000]                     from the start of the process to its first claim, with a backlog
+    drawings [--count 200] [--backlog 1000]     real drawings: drawings a minute, overhead of each; the same beside a backlog
+    syncs                                       system calls that write to the disk for one job, counted by strace
+    rivals [--files 3000]                       four daemons on one inbox, one of them killed, one stopped and continued
+    servers [--protocol torchserve|oip] [--real]   one of two model servers silent, slow or flapping: drawings a minute
 
-`--root FOLDER` says where, and so on which disk; a temporary folder by default. Only `drawings` draws: elsewhere the workers pretend
-(tests/fault/stub_daemon.py, asking_daemon.py), everything else is real. The bars are goals.
+`--root FOLDER` chooses the folder, and so the disk; the default is a temporary folder. Only `drawings` animates: in all other tests the
+work of workers is fake (tests/fault/stub_daemon.py, asking_daemon.py), and everything else is real. Limits in brackets are goals.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ SAMPLE_S = 0.25
 
 
 def burst(root: Path, options: argparse.Namespace) -> bool:
-    """Files within a second (a process for each 10,000), and what becomes of them."""
+    """Drop files within a second (a process for each 10,000), and report what happens to them."""
     count = options.files or 10_000
     with started(root, intake_rescan_s=5, log_heartbeat_s=5) as daemon:
         before = daemon.rss_bytes()
@@ -29,7 +29,7 @@ def burst(root: Path, options: argparse.Namespace) -> bool:
             return _known(daemon) >= count
 
         visible_s = until(is_visible, "not all became visible", patience_s=2 * VISIBLE_S, pause_s=SAMPLE_S)
-        beat_s = until(lambda: any(_depth(each) for each in daemon.records("daemon.heartbeat")), "no heartbeat told of them")
+        beat_s = until(lambda: any(_depth(each) for each in daemon.records("daemon.heartbeat")), "no heartbeat reported them")
         end_s = time.monotonic() + options.seconds_more
         finished_s = None
         while time.monotonic() < end_s and finished_s is None:
@@ -48,7 +48,7 @@ def burst(root: Path, options: argparse.Namespace) -> bool:
             "files dropped": f"{count} in {dropped_s:.2f} s",
             f"all claimed or visibly waiting (<= {VISIBLE_S:g} s)": f"{visible_s:.1f} s after the last, next heartbeat {beat_s:.1f} s on",
             "memory before, worst, after": f"{before / 1e6:.0f}, {max(worst) / 1e6:.0f}, {after / 1e6:.0f} MB (growth < 100 MB)",
-            "inotify's queue ran over": f"{overflows[-1]['overflows'] if overflows else 0} times, told in {len(overflows)} records",
+            "inotify's queue ran over": f"{overflows[-1]['overflows'] if overflows else 0} times, logged in {len(overflows)} records",
             "slowest scan": f"{max(scans, default=0):.0f} ms",
             "worked on": f"all after {finished_s:.0f} s" if finished_s else f"{rate:.1f} a second",
             "exit status": status,
@@ -59,13 +59,13 @@ def burst(root: Path, options: argparse.Namespace) -> bool:
 
 
 def _dropped(root: Path, count: int) -> list[bytes]:
-    """Several processes drop, as one alone would take longer than a second."""
+    """Drop files from several processes, because one alone would take longer than a second."""
     parts = [range(start, min(count, start + 10_000)) for start in range(0, count, 10_000)]
     pids = []
     for part in parts:
         pid = os.fork()
         if pid == 0:
-            drop(root / "inbox", (_content(number) for number in part), f"picture{part.start // 10_000}-")
+            drop(root / "inbox", (_content(number) for number in part), f"drawing{part.start // 10_000}-")
             os._exit(0)
         pids.append(pid)
     for pid in pids:
@@ -78,7 +78,7 @@ def _content(number: int) -> bytes:
 
 
 def _known(daemon: Daemon) -> int:
-    """What the published state accounts for."""
+    """Number of files that the status file accounts for."""
     status = daemon.status()
     return int(status.get("waiting_count", 0)) + len(status.get("running", ())) + len(status.get("deferred", ())) + _done(daemon)
 
@@ -93,7 +93,7 @@ def _depth(heartbeat: dict[str, object]) -> int:
 
 
 def restart(root: Path, options: argparse.Namespace) -> bool:
-    """From exec to the first claim, three times, with a backlog."""
+    """Measure the time from exec to the first claim, three times, with a backlog."""
     count = options.files or 10_000
     drop(root / "inbox", (_content(number) for number in range(count)))
     rows, worst = {}, 0.0

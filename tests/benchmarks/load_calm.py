@@ -1,4 +1,4 @@
-"""A daemon that has little to do: how soon it takes a file, what waiting costs, and what it asks of the disk for one job."""
+"""A daemon with little to do: how soon it takes a file, what waiting costs, and which disk calls one job causes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CALLS = "rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,mkdir
 
 
 def latency(root: Path, options: argparse.Namespace) -> bool:
-    """Renamed in, one after the other, at odd times; the claim's own record says when it was done."""
+    """Rename files into the inbox, one after the other, at irregular times; the record of each claim has its time."""
     waits_ms = []
     with started(root) as daemon:
         for number in range(options.drops):
-            name = f"picture{number}.png"
+            name = f"drawing{number}.png"
             rename_in(root, name, b"a drawing, number %d" % number)
             dropped_s = time.time()
             until(lambda count=number: len(daemon.records("job.done")) > count, "it was not done")
@@ -43,10 +43,10 @@ def latency(root: Path, options: argparse.Namespace) -> bool:
 
 
 def idle(root: Path, options: argparse.Namespace) -> bool:
-    """With a pool of real processes that have worked once."""
+    """Measure with a pool of real processes that have worked once."""
     with started(root, (*PRETENDING, "--pool")) as daemon:
         for number in range(4):
-            rename_in(root, f"picture{number}.png", b"a drawing, number %d" % number)
+            rename_in(root, f"drawing{number}.png", b"a drawing, number %d" % number)
         until(lambda: len(daemon.records("job.done")) == 4, "the workers never warmed up")
         time.sleep(2.0)
         cpu_s, wakeups, start_s = daemon.cpu_s(), daemon.wakeups(), time.monotonic()
@@ -65,7 +65,7 @@ def idle(root: Path, options: argparse.Namespace) -> bool:
 
 
 def syncs(root: Path, options: argparse.Namespace) -> bool:
-    """Two jobs more or less: what one of them costs is the difference."""
+    """Run with two jobs more or less: the difference is the cost of one job."""
     del options
     if shutil.which("strace") is None:
         logged({"strace": "is not here"})
@@ -75,7 +75,7 @@ def syncs(root: Path, options: argparse.Namespace) -> bool:
         place = root / str(jobs)
         (place / "inbox").mkdir(parents=True)
         for number in range(jobs):
-            (place / "inbox" / f"picture{number}.png").write_bytes(b"a drawing, number %d" % number)
+            (place / "inbox" / f"drawing{number}.png").write_bytes(b"a drawing, number %d" % number)
         trace = root / f"{jobs}.trace"
         command = ["strace", "-f", "-qq", "-y", "-o", str(trace), "-e", f"trace={CALLS}", *PRETENDING, str(place), "--drain"]
         environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DOODLED_STORAGE_RESERVE_MB": "0"}

@@ -1,4 +1,4 @@
-"""A daemon under load, seen from outside: its records, its memory, its processor time, and who drops files into its inbox."""
+"""A daemon under load, observed from outside: its records, memory and processor time; and users who drop files into its inbox."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ PATIENCE_S = 120.0
 
 REAL = (sys.executable, "-m", "daemon", "run")
 PRETENDING = (sys.executable, str(STUB))
-"""Everything but the drawing is real: its worker copies the source's bytes."""
+"""Its worker only copies the source's bytes; everything else is real."""
 
 
 class Daemon:
-    """A process of ours, and what it tells.
+    """A daemon process and its records.
 
     Attributes:
         root: the folder of inbox, outbox, failed and spool.
@@ -38,13 +38,13 @@ class Daemon:
         self.root, self.process, self._log = root, process, log
 
     def records(self, *events: str) -> list[dict[str, Any]]:
-        """What it has told so far, of these events or of all."""
+        """Its log records so far, of these events or of all."""
         lines = self._log.read_bytes().split(b"\n")[:-1]
         wanted = [line for line in lines if not events or any(b'"event": "%s"' % event.encode() in line for event in events)]
         return [json.loads(line) for line in wanted]
 
     def status(self) -> dict[str, Any]:
-        """What `doodled jobs list` reads: the state it published last."""
+        """The status that it published last, as `doodled jobs list` reads it."""
         for path in (self.root / "spool" / "status").glob("*.json"):
             with suppress(OSError, ValueError):
                 status: dict[str, Any] = json.loads(path.read_text())
@@ -53,11 +53,11 @@ class Daemon:
         return {}
 
     def rss_bytes(self) -> int:
-        """Of the daemon without its workers."""
+        """Resident memory of the daemon without its workers."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
     def state(self) -> str:
-        """As proc(5) has it: R, S, T for stopped, ..."""
+        """State of the process as in proc(5): R, S, T for stopped, ..."""
         return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
     def family(self) -> list[int]:
@@ -75,7 +75,7 @@ class Daemon:
         return sum(int(each[11]) + int(each[12]) for each in fields) / TICKS_A_S
 
     def wakeups(self) -> int:
-        """How often a thread of the daemon or of its children has gone to sleep so far: voluntary context switches."""
+        """Voluntary context switches so far: how often a thread of the daemon or of its children went to sleep."""
         count = 0
         for pid in self.family():
             for path in Path(f"/proc/{pid}/task").glob("*/status"):
@@ -84,7 +84,7 @@ class Daemon:
         return count
 
     def stop(self) -> int:
-        """As systemd stops it; the exit status."""
+        """Stop the daemon as systemd does; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE_S)
 
@@ -93,12 +93,12 @@ class Daemon:
 def started(
     root: Path, command: Sequence[object] = PRETENDING, *, is_ready: bool = True, is_quiet: bool = False, **settings: object
 ) -> Iterator[Daemon]:
-    """A daemon at work, killed in the end if it has not ended.
+    """Start a daemon for the `with` block; it is killed at the end if it still runs.
 
     Args:
-        is_ready: whether to wait until it says so.
-        is_quiet: what it writes on stderr is thrown away: multiprocessing complains there when its process is killed.
-        settings: as DOODLED_...; their names in lower case.
+        is_ready: wait until the daemon is ready.
+        is_quiet: discard its stderr: multiprocessing complains there when its process is killed.
+        settings: environment variables without DOODLED_, in lower case.
     """
     root.mkdir(parents=True, exist_ok=True)
     environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DOODLED_ROOT": str(root), "DOODLED_LOG_FORMAT": "json"}
@@ -121,7 +121,7 @@ def started(
 
 
 def until(is_so: Callable[[], object], otherwise: str, patience_s: float = PATIENCE_S, pause_s: float = 0.01) -> float:
-    """Wait until something is so; returns how long that took, s."""
+    """Wait until a condition holds; returns how long that took, s."""
     start_s = time.monotonic()
     while not is_so():
         if time.monotonic() > start_s + patience_s:
@@ -130,8 +130,8 @@ def until(is_so: Callable[[], object], otherwise: str, patience_s: float = PATIE
     return time.monotonic() - start_s
 
 
-def drop(inbox: Path, contents: Iterable[bytes], stem: str = "picture") -> dict[str, bytes]:
-    """Write a file each, as programs that copy files do: under its name, at once. Returns the contents by name."""
+def drop(inbox: Path, contents: Iterable[bytes], stem: str = "drawing") -> dict[str, bytes]:
+    """Write each content to a file, directly under its final name, as programs that copy files do. Returns the contents by name."""
     inbox.mkdir(parents=True, exist_ok=True)
     dropped = {f"{stem}{number:05d}.png": content for number, content in enumerate(contents)}
     folder = os.open(inbox, os.O_RDONLY)
@@ -146,14 +146,14 @@ def drop(inbox: Path, contents: Iterable[bytes], stem: str = "picture") -> dict[
 
 
 def rename_in(root: Path, name: str, content: bytes) -> None:
-    """Drop a file as careful programs do: written elsewhere, then renamed."""
+    """Drop a file as careful programs do: write it elsewhere, then rename it."""
     outside = root / f"outside.{name}"
     outside.write_bytes(content)
     outside.rename(root / "inbox" / name)
 
 
 def counted(root: Path, contents: Iterable[bytes]) -> dict[str, int]:
-    """Where the files are that were dropped, and how often they were published; none may be lost or doubled."""
+    """Check that no dropped file is lost or published twice; returns where the files are, and how often each was published."""
     published: Counter[str] = Counter()
     for path in (root / "outbox").rglob("*.json"):
         manifest = json.loads(path.read_text())
@@ -199,7 +199,7 @@ def logged(rows: Mapping[str, object]) -> None:
 
 
 def disk(folder: Path) -> str:
-    """What a small file costs here that must survive a power cut: the daemon waits for the disk about four times as long for each job."""
+    """Time to write a small file durably; the daemon waits for the disk about four times as long for each job."""
     spent_ms = []
     opened = os.open(folder, os.O_RDONLY)
     for number in range(40):
@@ -217,5 +217,5 @@ def disk(folder: Path) -> str:
 
 
 def machine() -> str:
-    """What else ran: load averages, for whoever reads the numbers."""
+    """Load averages, which show what else ran during the measurement."""
     return f"{os.cpu_count()} cores, load {' '.join(f'{load:.1f}' for load in os.getloadavg())}"

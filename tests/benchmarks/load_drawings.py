@@ -16,13 +16,13 @@ from load_daemon import REAL, REPOSITORY, Daemon, counted, logged, percentiles, 
 DRAWINGS_A_MINUTE = 50.0
 OVERHEAD_MS = 30.0
 SLOWER = 1.1
-PICTURES = {".jpg", ".jpeg", ".png"}
+IMAGES = {".jpg", ".jpeg", ".png"}
 
 
 def drawings(root: Path, options: argparse.Namespace) -> bool:
-    """The samples over and over (and those beside ANIMATED_DRAWINGS_ROOT), each copy with a few bytes of its own at its end.
+    """Animate copies of the samples (and of those beside ANIMATED_DRAWINGS_ROOT), each with a few extra bytes at its end.
 
-    With --backlog, a tenth of the count is timed with ten waiting, and again with so many; those that wait are left in the inbox.
+    With --backlog, a tenth of the count is timed with ten waiting, and again with a backlog; those that wait are left in the inbox.
     """
     if options.backlog:
         return _beside_backlogs(root, options.count, options.backlog)
@@ -60,12 +60,12 @@ def drawings(root: Path, options: argparse.Namespace) -> bool:
             **places,
         }
     )
-    _tell_stages(warm)
+    _print_stages(warm)
     return rate >= DRAWINGS_A_MINUTE and _p95(overhead_ms) <= OVERHEAD_MS and not places["lost"]
 
 
 def _beside_backlogs(root: Path, count: int, backlog: int) -> bool:
-    """The median time between two drawings' ends, by how many wait; interleaved, as a shared machine's speed changes with time."""
+    """The median time between two completions, by the number of waiting drawings; interleaved, because a shared machine's speed changes."""
     depths = (10, backlog, 10, backlog)
     medians: dict[int, list[float]] = {depth: [] for depth in depths}
     for turn, depth in enumerate(depths):
@@ -96,7 +96,7 @@ def _copies(count: int) -> list[bytes]:
     reference = os.environ.get("ANIMATED_DRAWINGS_ROOT")
     if reference:
         folders += [Path(reference).parent / "drawings", Path(reference) / "examples"]
-    found = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURES and _is_drawing(path)]
+    found = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGES and _is_drawing(path)]
     samples = [path.read_bytes() for path in found]
     return [samples[number % len(samples)] + b"\n%d" % number for number in range(count)]
 
@@ -117,7 +117,7 @@ def _ended(daemon: Daemon) -> int:
     return len(daemon.records("job.done", "job.failed"))
 
 
-def _tell_stages(done: list[Mapping[str, Any]]) -> None:
+def _print_stages(done: list[Mapping[str, Any]]) -> None:
     names = dict.fromkeys(name for record in done for name in record["stages_ms"])
     logged({f"  stage {name}, ms": percentiles([record["stages_ms"].get(name, 0.0) for record in done]) for name in names})
 

@@ -19,7 +19,7 @@ STUB = ROOT / "tests" / "fault" / "stub_daemon.py"
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Answers at once, or never."""
+    """A receiver that answers at once, or never."""
 
     hangs = False
     taken = 0
@@ -33,7 +33,7 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def measure(hook: str, count: int) -> tuple[float, float]:

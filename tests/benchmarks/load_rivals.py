@@ -41,7 +41,7 @@ def rivals(root: Path, options: argparse.Namespace) -> bool:
     logged(
         {
             "published by the killed, the stopped, the steady": ", ".join(str(shares[number]) for number in range(4)),
-            "left by the killed one": f"{left} jobs, taken over within {taken_over_s:.1f} s (<= {TAKEN_OVER_S:g}), {recovered} told",
+            "left by the killed one": f"{left} jobs, taken over within {taken_over_s:.1f} s (<= {TAKEN_OVER_S:g}), {recovered} logged",
             "kept by the stopped one, all the while": f"{kept} jobs",
             "exit statuses": statuses,
             "all done": f"in {took_s:.0f} s",
@@ -52,7 +52,7 @@ def rivals(root: Path, options: argparse.Namespace) -> bool:
 
 
 def _stop_at_work(root: Path, daemon: Daemon) -> None:
-    """With jobs in its hands."""
+    """Stop or kill a daemon while it has jobs."""
     for _ in range(1000):
         daemon.process.send_signal(signal.SIGSTOP)
         until(lambda: daemon.state() == "T", "it did not stop")

@@ -1,4 +1,4 @@
-"""Two model servers, one of them ill: how many drawings a minute the daemon still makes, compared with the healthy server alone."""
+"""Two model servers, one of them faulty: how many drawings a minute the daemon still makes, compared with the healthy server alone."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ FLAP_S = 3.0
 SMALL = {"animation_size": "64x64", "animation_fps": "4", "jobs_workers": "2", "inbox_stable_s": "0.2"}
 
 
-class Illness(StrEnum):
-    """What ails the second server; a silent one accepts connections and never answers."""
+class ServerFault(StrEnum):
+    """Faults of the second server; a silent one accepts connections and never answers."""
 
     NONE = "none"
     SILENT = "silent"
@@ -42,7 +42,7 @@ class Illness(StrEnum):
 
 
 class IllHandler(Handler):
-    """Answers TorchServe's protocol, as its server's illness lets it."""
+    """Answers in TorchServe's protocol, as far as the fault of its server allows."""
 
     server: IllServer
 
@@ -51,7 +51,7 @@ class IllHandler(Handler):
             self.server.is_over.wait(300)
             self.close_connection = True
             return
-        self.server.is_over.wait(SLOW_S if self.server.illness is Illness.SLOW else ANSWER_S)
+        self.server.is_over.wait(SLOW_S if self.server.fault is ServerFault.SLOW else ANSWER_S)
         self.answer()
 
     def answer(self) -> None:
@@ -82,21 +82,21 @@ class OipHandler(IllHandler):
 
 
 class IllServer(Server):
-    """A model server for one figure, with an illness that may change."""
+    """A model server for one figure, whose fault may change."""
 
     def __init__(self, handler: type[Handler]) -> None:
         super().__init__(drawn_figure("outlined"))
         self.RequestHandlerClass = handler
-        self.illness = Illness.NONE
+        self.fault = ServerFault.NONE
         self.is_over = threading.Event()
 
     def is_silent(self) -> bool:
-        """Whether it answers nothing now."""
+        """Whether it answers no request at present."""
         is_down = int(time.monotonic() / FLAP_S) % 2 == 0
-        return self.illness is Illness.SILENT or (self.illness is Illness.FLAPPING and is_down)
+        return self.fault is ServerFault.SILENT or (self.fault is ServerFault.FLAPPING and is_down)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients may close the connection."""
+        """Ignore clients that close the connection."""
 
 
 HANDLERS: dict[str, type[Handler]] = {"torchserve": IllHandler, "oip": OipHandler}
@@ -112,22 +112,22 @@ def serving(protocol: str) -> Iterator[IllServer]:
 
 
 def servers(root: Path, options: argparse.Namespace) -> bool:
-    """The healthy server alone, then beside an ill one, for each illness, and alone again: drawings a minute once 15 s have passed.
+    """Measure the healthy server alone, then beside a faulty one, for each fault, and alone again: drawings a minute once 15 s have passed.
 
-    Workers wait instead of drawing, unless --real is set: then the rest of the machine should be idle.
+    Workers wait instead of animating unless --real is set; with --real, the machine should be idle otherwise.
     """
     is_fine = True
-    with serving(options.protocol) as well, serving(options.protocol) as ill:
-        alone = [_rate(root / "alone", options, [well.url])]
-        for illness in (Illness.SILENT, Illness.SLOW, Illness.FLAPPING):
-            ill.illness = illness
-            beside = _rate(root / illness.value, options, [well.url, ill.url])
-            alone.append(_rate(root / f"alone.{illness}", options, [well.url]))
+    with serving(options.protocol) as healthy, serving(options.protocol) as faulty:
+        alone = [_rate(root / "alone", options, [healthy.url])]
+        for fault in (ServerFault.SILENT, ServerFault.SLOW, ServerFault.FLAPPING):
+            faulty.fault = fault
+            beside = _rate(root / fault.value, options, [healthy.url, faulty.url])
+            alone.append(_rate(root / f"alone.{fault}", options, [healthy.url]))
             baseline = (alone[-2] + alone[-1]) / 2
             share = beside / baseline
             is_fine = is_fine and share >= SHARE
             logged(
-                {f"{options.protocol}, one of two {illness} (share >= {SHARE:g})": f"{beside:.0f} of {baseline:.0f} a minute: {share:.2f}"}
+                {f"{options.protocol}, one of two {fault} (share >= {SHARE:g})": f"{beside:.0f} of {baseline:.0f} a minute: {share:.2f}"}
             )
     return is_fine
 

@@ -1,4 +1,4 @@
-"""How well figures are cut out of good and bad photographs, beside the original's method. Prints a table:
+"""How well figures are cut out of good and bad photographs, compared with the original's method. Prints a table:
 
     ANIMATED_DRAWINGS_ROOT=... python tests/benchmarks/masks.py [folder for overlays]
 
@@ -25,12 +25,12 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def overlay(rgb: np.ndarray, mask: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    picture = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-    picture[~mask] = (picture[~mask] * 0.6 + np.array([180, 120, 60]) * 0.4).astype(np.uint8)
+    image = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    image[~mask] = (image[~mask] * 0.6 + np.array([180, 120, 60]) * 0.4).astype(np.uint8)
     for shape, color in ((expected, (0, 200, 0)), (mask, (0, 0, 255))):
         outline, _ = cv2.findContours(shape.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, outline, -1, color, 1)
-    return picture
+        cv2.drawContours(image, outline, -1, color, 1)
+    return image
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """How many faults the tests catch: `python tests/benchmarks/mutants.py [MODULE.py [TESTS...]]`.
 
 Seeds one fault after the other into a module (another comparison, operator or constant, a condition the other way round, a statement left
-out, two arguments swapped), runs the tests that concern it, and prints the faults that nobody noticed. No file is changed: an import hook
+out, two arguments swapped), runs the tests that concern it, and prints the faults that no test noticed. No file is changed: an import hook
 hands the faulty module to a forked process that runs the tests. A test that hangs has noticed, too.
 
 Not mutmut: it leaves out whatever has a decorator, and half of the spool is context managers and class methods.
@@ -50,7 +50,7 @@ OTHER_OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """A module with one thing wrong."""
+    """A module with one fault."""
 
     line: int
     what: str
@@ -60,7 +60,7 @@ class Fault:
 def faults(source: str, path: str) -> Iterator[Fault]:
     """Every fault that can be seeded into a module."""
     tree = ast.parse(source)
-    spared = set(_told_or_typed(tree))
+    spared = set(_messages_and_types(tree))
     for parent, name, index, node in list(_places(tree)):
         if node in spared:
             continue
@@ -72,7 +72,7 @@ def faults(source: str, path: str) -> Iterator[Fault]:
 
 
 def _places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
-    """Each node with where it hangs: its parent, that one's field, and the place in it where that is a list."""
+    """Each node with its parent, the parent's field that holds it, and its index where that field is a list."""
     for parent in ast.walk(tree):
         for name, value in ast.iter_fields(parent):
             if isinstance(value, ast.AST):
@@ -122,8 +122,8 @@ def _variants(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 - one case a ki
         yield changed
 
 
-def _told_or_typed(tree: ast.Module) -> Iterator[ast.AST]:
-    """Docstrings, names of modules, messages of errors, types: they change no behavior."""
+def _messages_and_types(tree: ast.Module) -> Iterator[ast.AST]:
+    """Nodes whose change has no effect: docstrings, names of modules, messages of errors, types."""
     for node in ast.walk(tree):
         match node:
             case ast.Expr(value=ast.Constant()) | ast.Import() | ast.ImportFrom() | ast.JoinedStr():
@@ -138,7 +138,7 @@ def _told_or_typed(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 class _Faulty:
-    """Hands out the faulty module where the true one is asked for."""
+    """Import hook that returns the faulty module in place of the original."""
 
     def __init__(self, path: Path, code: CodeType) -> None:
         self._name, self._path, self._code = _module_name(path), path, code
@@ -149,14 +149,14 @@ class _Faulty:
         return importlib.util.spec_from_file_location(name, ROOT / self._path, loader=self)  # type: ignore[arg-type]
 
     def create_module(self, spec: object) -> None:
-        """As usual."""
+        """Let Python create the module as usual."""
 
     def exec_module(self, module: object) -> None:
         exec(self._code, module.__dict__)
 
 
 class Trials:
-    """A pytest plugin: before tests are collected, the process forks once a fault, and what is forked goes on with it."""
+    """A pytest plugin: before tests are collected, the process forks once for each fault, and the child runs the tests."""
 
     def __init__(self, path: Path, chosen: Sequence[Fault], jobs: int) -> None:
         self._path, self._chosen, self._jobs = path, chosen, jobs
@@ -185,7 +185,7 @@ class Trials:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        if self.is_child:  # what comes now is about folders that all processes share
+        if self.is_child:  # the rest of pytest's shutdown concerns folders that all processes share
             os._exit(int(exitstatus))
 
     def _begin(self, fault: Fault) -> bool:
@@ -203,7 +203,7 @@ class Trials:
         return True
 
     def _wait(self, most: int) -> None:
-        """Until no more than so many are under way."""
+        """Wait until at most this many children run."""
         while len(self._under_way) > most:
             for child, (fault, end_s) in list(self._under_way.items()):
                 done, status = os.waitpid(child, os.WNOHANG)

@@ -1,9 +1,9 @@
-"""The networks in this process against the same networks on a TorchServe with one worker each. Prints a table:
+"""The models in this process compared with the same models on a TorchServe with one worker each. Prints a table:
 
     python tests/benchmarks/networks.py [--torchserve-python VENV/bin/python] [--drawings 40]
 
 One request is what a drawing needs: its figures, and the joints of the best one. `concurrency` callers ask at the same time, each the next
-one as soon as it has its answer. Memory is the proportional share (PSS) of everything that answers, the callers' pictures not counted:
+one as soon as it has its answer. Memory is the proportional share (PSS) of everything that answers, the callers' images not counted:
 this process's growth, or Java and its workers.
 """
 
@@ -41,7 +41,7 @@ LONGEST_SIDE_PX = 1000
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one configuration at one concurrency."""
+    """Measurements of one configuration at one concurrency."""
 
     latencies_ms: np.ndarray
     wall_s: float
@@ -53,7 +53,7 @@ class Outcome:
         return f"{name:24} {concurrency:11d} {p50:8.0f} {p95:8.0f} {p99:8.0f} {rate:8.1f} {self.memory_mb:10.0f}"
 
 
-def pictures() -> list[Bytes]:
+def images() -> list[Bytes]:
     found = []
     for path in DRAWINGS:
         rgb = read_drawing(path).rgb
@@ -63,7 +63,7 @@ def pictures() -> list[Bytes]:
 
 
 def one_drawing(predictor: Predictor, rgb: Bytes) -> float:
-    """ms."""
+    """Median latency, ms."""
     began_s = time.perf_counter()
     box = predictor.detections(rgb)[0].box
     top, left = max(int(box.top), 0), max(int(box.left), 0)
@@ -72,10 +72,10 @@ def one_drawing(predictor: Predictor, rgb: Bytes) -> float:
 
 
 def measured(predictor: Predictor, concurrency: int, count: int, memory_mb: Callable[[], float]) -> Outcome:
-    """`count` drawings, after a few to warm up."""
-    for rgb in pictures():
+    """Measure `count` drawings, after a few to warm up."""
+    for rgb in images():
         one_drawing(predictor, rgb)
-    work = list(islice(cycle(pictures()), count))
+    work = list(islice(cycle(images()), count))
     with ThreadPoolExecutor(concurrency) as callers:
         began_s = time.perf_counter()
         latencies = list(callers.map(lambda rgb: one_drawing(predictor, rgb), work))

@@ -30,11 +30,7 @@ class Original:
     python: Path
 
     def seconds(self, character: Path, motion: Path, retarget: Path, kind: str) -> float:
-        """Wall time from nothing to the finished file.
-
-        Raises:
-            RuntimeError: it ended without one; holds its last words.
-        """
+        """Wall time of a new process until its file is finished. Raises RuntimeError with its last output if it ends without a file."""
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / f"original.{kind}"
             scene = Path(folder) / "scene.yaml"
@@ -50,7 +46,7 @@ class Original:
 
 
 def found(environ: Mapping[str, str]) -> Original | None:
-    """The checkout that the environment names, if it is one and its Python is there."""
+    """The checkout that the environment names, if it is one and its Python exists."""
     root = Path(environ.get("ANIMATED_DRAWINGS_ROOT") or "/nonexistent").absolute()
     if not (root / "animated_drawings" / "render.py").is_file():
         return None

@@ -1,4 +1,4 @@
-"""What a frame costs: layouts x picture sizes x context kinds, on a made-up figure of about 1200 triangles.
+"""Cost of a frame by pixel layout, size and kind of context, for a synthetic figure of about 1200 triangles.
 
     python tests/benchmarks/renderer.py [--frames 339] [--repeats 5] [--triangles 1200] [--kind egl-surfaceless]
 
@@ -60,7 +60,7 @@ def star(place: np.ndarray) -> np.ndarray:
 
 
 def poses(vertices: np.ndarray, frames: int) -> np.ndarray:
-    """The figure swaying across the picture: (T, V, 2) float32, world."""
+    """The figure swaying across the image: (T, V, 2) float32, world."""
     phase = np.arange(frames)[:, None] * 0.1
     x, y = vertices.T
     bent = x + 0.25 * np.sin(phase + 1.5 * y), y + 0.1 * np.sin(1.3 * phase + 2 * x)

@@ -1,8 +1,8 @@
-"""Runs the tests again and again, each time in another order, and tells which of them don't always pass.
+"""Runs the tests repeatedly, each time in another order, and names those that don't always pass.
 
     python tests/benchmarks/repeat.py [--times 20] [--seed 0] [pytest's arguments, such as tests/unit]
 
-Prints a row a run, with what each failure said below it, and at the end a row for each test that failed in some run, and in how
+Prints a row for each run, with the message of each failure below it, and at the end a row for each test that failed in some run, and in how
 many. Exit status 1 if there is one.
 """
 
@@ -20,7 +20,7 @@ from xml.etree import ElementTree as ET
 
 
 def run(seed: int, report: Path, arguments: list[str]) -> tuple[int, dict[str, str]]:
-    """How many tests ran, and what was said by those that failed or could not even begin, by their names."""
+    """The number of tests that ran, and by name the messages of those that failed or could not begin."""
     command = [sys.executable, "-m", "pytest", "-n", "2", "-q", f"--randomly-seed={seed}", f"--junitxml={report}", *arguments]
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, check=False)
     cases = list(ET.parse(report).iter("testcase"))

@@ -5,7 +5,7 @@
 Each life ends by SIGKILL between 0.2 and 5 s after its start, every other pair so long after it became ready (on a busy machine, the others
 often die while they start). When a backlog is done, the next is dropped, until the time is up; then a last life drains what is left.
 Workers pretend (tests/fault/stub_daemon.py), in process or as a pool in turns: half of the files take half a second each, every fiftieth
-fails for good, some have a sidecar or lie in a folder. With --real, the samples of etc/drawings are animated instead, small.
+fails for good, some have a sidecar or are in a sub-folder. With --real, the samples of etc/drawings are animated instead, small.
 Ends with status 1 unless every file was published or failed exactly once, and what was done stayed done.
 """
 
@@ -33,12 +33,7 @@ PATIENCE_S = 900.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far things are.
-
-    Attributes:
-        ended: published or failed.
-        taken: no longer in the inbox.
-    """
+    """Progress of the backlog."""
 
     ended: int
     taken: int
@@ -61,7 +56,7 @@ class Life:
 
 
 class Soak:
-    """Backlogs, and lives that end too early."""
+    """Drops backlogs and runs daemons that are killed."""
 
     def __init__(self, root: Path, seed: int, *, is_real: bool) -> None:
         self.root, self.dice, self.is_real = root, random.Random(seed), is_real
@@ -92,7 +87,7 @@ class Soak:
         return b"slow, number %d" % number if number % 2 else b"a drawing, number %d" % number
 
     def progress(self) -> Progress:
-        """Counted, not asked for: nobody's word is taken for it."""
+        """Count the files themselves: the daemon's own numbers are not trusted."""
         ended = sum(1 for name in self._names("outbox") if name.endswith(".json"))
         ended += sum(1 for name in self._names("failed") if name.endswith(".jpg"))
         left = sum(1 for name in self._names("inbox") if name.endswith(".jpg"))
@@ -102,7 +97,7 @@ class Soak:
         return [name for _, _, names in os.walk(self.root / place) for name in names]
 
     def live(self, until_s: float) -> None:
-        """One life, and what it kept."""
+        """Run one life of the daemon; returns it with what it kept."""
         lived_s = self.dice.uniform(*LIFE_S)
         before = self.progress()
         start_s = time.monotonic()
@@ -136,7 +131,7 @@ class Soak:
         return self.is_real or len(self.lives) % 2 == 0
 
     def finish(self) -> int:
-        """The last life may end by itself; its status."""
+        """Run the last life until it ends by itself; returns its exit status."""
         command = (*(REAL if self.is_real else PRETENDING), "--drain")
         with started(self.root, command, is_ready=False, **(SMALL if self.is_real else {}), intake_quiet_s=0.02) as daemon:
             return daemon.process.wait(PATIENCE_S)

@@ -1,13 +1,13 @@
-"""Whether the daemon's resources stay flat: every kind of drop, for hours; memory, descriptors, threads and inotify watches each minute.
+"""Whether the daemon's resources stay flat under every kind of drop, for hours: memory, descriptors, threads, inotify watches.
 
     python tests/benchmarks/soak_drops.py --minutes 120 [--seed 0] [--root FOLDER] [--nice 0]
 
 One daemon with real workers lives throughout. Every few seconds something is dropped: drawings written at once, slowly, renamed in, with
 sidecars, in folders that come and go; character folders, PDF files, ZIP archives, duplicates, images of all formats; and what is no
-drawing: empty, truncated and hostile files, pipes, links, misspelt sidecars, litter of network storage. Meanwhile users take the results
+drawing: empty, truncated and hostile files, pipes, links, misspelt sidecars, files of network storage. Meanwhile users take the results
 away, an operator retries and discards what failed and reloads the settings, and kept sources expire after three minutes.
 Ends with status 1 unless each claimed job ended exactly once, the daemon stopped cleanly, and the last quarter's resources are those of the
-second quarter, give or take a tenth, with no more watches than the inbox has folders. `--minutes` should be at least ten.
+second quarter, within a tenth, with no more watches than the inbox has folders. `--minutes` should be at least ten.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from PIL import Image
 
 sys.path.insert(0, str(REPOSITORY))
 
-from tests.unit.adapters.reading import picture_corpus
+from tests.unit.adapters.reading import image_corpus
 
 PAUSE_S = (0.5, 6.0)
 SAMPLE_S = 60.0
 SETTLING_S = 900.0
 GROWTH = 1.1
 MAX_WAITING = 80
-"""Entries of the inbox beyond which nobody drops anything: a slow machine must not gather a backlog."""
+"""Nothing is dropped while the inbox has more entries than this: a slow machine must not gather a backlog."""
 
 SETTINGS = {
     "animation_size": "96x96",
@@ -106,7 +106,7 @@ class Drops:
         self._outside.mkdir()
         self._number = 0
         self._samples = [path.read_bytes() for path in sorted((REPOSITORY / "etc/drawings").glob("*.jpg"))]
-        self._corpus = [(name, content) for name, content in picture_corpus.samples().items() if "/" not in name]
+        self._corpus = [(name, content) for name, content in image_corpus.samples().items() if "/" not in name]
         self._characters = sorted(path for path in (REPOSITORY / "etc/characters").iterdir() if path.is_dir())
         self._slow: list[tuple[float, Path, bytes]] = []
         self._kinds: Sequence[tuple[Callable[[], None], int]] = (
@@ -281,7 +281,7 @@ def _remove(path: Path, *, older_than_s: float) -> None:
 
 
 def soak(root: Path, minutes: float, seed: int) -> bool:
-    """Whether all went well; prints the numbers."""
+    """Print the numbers; returns whether all requirements hold."""
     drops, samples = Drops(root, seed), []
     with started(root, REAL, is_ready=False, **SETTINGS, metrics_textfile=root / "doodled.prom") as daemon:
         until(lambda: daemon.records("daemon.ready"), "the daemon is not ready", SETTLING_S, pause_s=0.5)

@@ -1,4 +1,4 @@
-"""What commands cost from a cold start, and what a service at rest holds. Prints a table of each:
+"""Cost of commands from a cold start, and memory of a service at rest. Prints a table of each:
 
     python tests/benchmarks/startup.py [--against CHECKOUT] [--runs 10] [--memory]
 
@@ -64,7 +64,7 @@ def print_costs(checkouts: list[Path], runs: int) -> None:
 
 
 def processes(process: int) -> list[int]:
-    """A process and all below it."""
+    """A process and all its descendants."""
     found = [process]
     for each in found:
         for task in Path(f"/proc/{each}/task").glob("*/children"):

@@ -41,7 +41,7 @@ RESULTS, WAITING = 5_000, 10_000
 
 
 class Killed:
-    """A process that is killed and started again."""
+    """A process that can be killed and started again."""
 
     def __init__(self, command: Sequence[str], environ: dict[str, str]) -> None:
         self._command, self._environ = command, environ

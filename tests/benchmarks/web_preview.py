@@ -2,7 +2,7 @@
 
 1. From the moment that a drawing's character is ready to the last byte of its preview, one drawing at a time: a client follows the events
    as the queue page does, and at the event of a new preview it fetches the list and then the GIF.
-2. What previews cost: the same drawings, as many at once as there are workers, by turns with and without someone who looks.
+2. The cost of previews: the same drawings, as many at once as there are workers, in turns with and without a viewer.
 
 Daemon, workers and web application are real. The worker notes when the character is ready.
 """
@@ -38,7 +38,7 @@ WORKERS = 2
 
 
 def noting_work(task: Any) -> Any:
-    """The work of a worker, which notes in the job's folder when the character is ready, in nanoseconds since 1970."""
+    """The worker's work, which also records when the character is ready, in the job's folder, in nanoseconds since 1970."""
     from daemon.worker.runner import run_task
     from daemon.worker.task_run import TaskRun
 
@@ -56,7 +56,7 @@ def noting_work(task: Any) -> Any:
 
 
 def run_daemon() -> int:
-    """The daemon, with workers that note."""
+    """A daemon whose workers record when the character is ready."""
     from daemon.service.main import run
     from daemon.worker.pool import ProcessWorkerPool
 
@@ -131,7 +131,7 @@ def latency(daemon: Daemon, url: str, count: int) -> None:
 
 @contextmanager
 def viewers(daemon: Daemon, *, are_there: bool) -> Iterator[None]:
-    """Someone looks, or no one does."""
+    """Run the `with` block with or without a viewer."""
     inbox, ended = daemon.root / "inbox", threading.Event()
 
     def keep_noting() -> None:
@@ -153,7 +153,7 @@ def viewers(daemon: Daemon, *, are_there: bool) -> Iterator[None]:
 
 
 def cost(daemon: Daemon, rounds: int) -> None:
-    """Rounds in the order with, without, without, with, ...: what else the machine does weighs on both."""
+    """Measure rounds in the order with, without, without, with, ..., so that other load on the machine affects both alike."""
     spent_s: dict[bool, list[float]] = {True: [], False: []}
     cpu_s: dict[bool, list[float]] = {True: [], False: []}
     step_ms: list[float] = []

@@ -1,4 +1,4 @@
-"""Good photographs of drawings made worse in the ways that photographs and paper are bad, and the method that they are compared with."""
+"""Good photographs of drawings, made worse as bad photographs and bad paper are; and AnimatedDrawings' method, for comparison."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from pipeline.files.picture_files import read_mask, read_rgba
+from pipeline.files.image_files import read_mask, read_rgba
 
 NAMES = ("char1", "char2", "char3", "char4")
 

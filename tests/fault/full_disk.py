@@ -19,7 +19,7 @@ def main(root: Path) -> int:
     (root / "inbox").mkdir()
     contents = [b"%d" % number * SIZE for number in range(4)]
     for number, content in enumerate(contents):
-        (root / "inbox" / f"picture{number}.png").write_bytes(content)
+        (root / "inbox" / f"drawing{number}.png").write_bytes(content)
     filler = root / "another file"
     filler.write_bytes(bytes(1_100_000))
     places = Places(root)
@@ -32,7 +32,7 @@ def main(root: Path) -> int:
     filler.unlink()
     assert stub_daemon.main(str(root), "--drain") == 0
     for content in contents:
-        check_published(root, "picture", content)
+        check_published(root, "drawing", content)
     check_tidy(root)
     return 0
 

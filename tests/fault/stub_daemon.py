@@ -95,7 +95,7 @@ def fake_result(task: Task) -> TaskResult:
 
 
 def doubtful_result(task: Task) -> TaskResult:
-    """The result of a drawing whose figure is probably not all right."""
+    """The result of a drawing whose figure is probably not fully correct."""
     figure = task.job_folder / ANNOTATIONS / figure_folder(1)
     figure.mkdir(parents=True, exist_ok=True)
     (figure / "char_cfg.yaml").write_bytes(FIGURE)

@@ -58,8 +58,8 @@ class Workbench:
         return render(request, {}, WallStopwatch())
 
     def is_seen_in_every_frame(self) -> bool:
-        with Image.open(self.folder / "out.webp") as picture:
-            return all(np.array(frame.convert("RGBA"))[..., 3].max() > 128 for frame in ImageSequence.Iterator(picture))
+        with Image.open(self.folder / "out.webp") as image:
+            return all(np.array(frame.convert("RGBA"))[..., 3].max() > 128 for frame in ImageSequence.Iterator(image))
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ REFUSED: dict[str, tuple[Callable[[Workbench], object], type[DoodledError], str]
     "one-pixel figure": (lambda b: keep_only(b, 1), CharacterError, "too small"),
     "mask and texture of different sizes": (resize_texture, CharacterError, "texture"),
     "missing mask": (lambda b: (b.character / "mask.png").unlink(), CharacterError, "mask.png"),
-    "mask that is no picture": (lambda b: (b.character / "mask.png").write_text("hello"), CharacterError, "mask.png"),
+    "mask that is no image": (lambda b: (b.character / "mask.png").write_text("hello"), CharacterError, "mask.png"),
     "all joints on one spot but one": (
         lambda b: b.edit_yaml("character/char_cfg.yaml", lambda d: [j.update(loc=d["skeleton"][0]["loc"]) for j in d["skeleton"][:-1]]),
         CharacterError,
@@ -170,7 +170,7 @@ def test_refuses_bad_input_with_clear_error(workbench: Workbench, name: str) -> 
 
 
 MENDED: dict[str, tuple[Callable[[Workbench], object], bool]] = {
-    "joint outside the picture": (lambda b: move_joint(b, "left_hand", [5000, -300]), True),
+    "joint outside the image": (lambda b: move_joint(b, "left_hand", [5000, -300]), True),
     "joint beside the mask": (lambda b: move_joint(b, "right_foot", [2, 2]), True),
     "mask in several pieces": (cut_into_pieces, False),
     "specks beside the figure": (add_specks, True),

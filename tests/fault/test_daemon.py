@@ -100,7 +100,7 @@ def test_bad_file_fails_once_with_hint(tmp_path: Path) -> None:
 
 
 def test_outage_fails_no_job_and_recovery_is_noticed(tmp_path: Path) -> None:
-    contents = [drop(tmp_path, f"picture{number}.png", b"outage %d" % number) for number in range(20)]
+    contents = [drop(tmp_path, f"drawing{number}.png", b"outage %d" % number) for number in range(20)]
     records = run_until_done(tmp_path)
     assert records[-1]["status"] == 75
     assert not list((tmp_path / "failed").iterdir())
@@ -109,14 +109,14 @@ def test_outage_fails_no_job_and_recovery_is_noticed(tmp_path: Path) -> None:
     records = run_until_done(tmp_path)
     assert records[-1]["status"] == 0
     for content in contents:
-        check_published(tmp_path, "picture", content)
+        check_published(tmp_path, "drawing", content)
     assert all(record["attempt"] == 1 for record in events(records, "job.done"))
     check_tidy(tmp_path)
 
 
 def test_only_probe_runs_during_outage(tmp_path: Path) -> None:
     for number in range(20):
-        drop(tmp_path, f"picture{number}.png", b"outage %d" % number)
+        drop(tmp_path, f"drawing{number}.png", b"outage %d" % number)
     with running_daemon(tmp_path) as daemon:
         until(lambda: "model server" in statuses(tmp_path))
         until(lambda: len(Places(tmp_path).claimed()) <= 4)
@@ -133,7 +133,7 @@ def statuses(root: Path) -> str:
 
 def test_stop_finishes_running_jobs_only(tmp_path: Path) -> None:
     for number in range(12):
-        drop(tmp_path, f"picture{number}.png", b"slow %d" % number)
+        drop(tmp_path, f"drawing{number}.png", b"slow %d" % number)
     with running_daemon(tmp_path, 2) as daemon:
         until(lambda: Places(tmp_path).claimed())
         daemon.send_signal(signal.SIGTERM)
@@ -169,7 +169,7 @@ def test_second_signal_stops_at_once_and_returns_attempts(tmp_path: Path) -> Non
 
 
 def test_jobs_of_killed_daemon_are_taken_over_and_workers_die(tmp_path: Path) -> None:
-    contents = [drop(tmp_path, f"picture{number}.png", b"slow %d" % number) for number in range(5)]
+    contents = [drop(tmp_path, f"drawing{number}.png", b"slow %d" % number) for number in range(5)]
     with running_daemon(tmp_path, 5) as daemon:
         until(lambda: len(Places(tmp_path).claimed()) == 5)
         daemon.send_signal(signal.SIGKILL)
@@ -177,14 +177,14 @@ def test_jobs_of_killed_daemon_are_taken_over_and_workers_die(tmp_path: Path) ->
     records = run_until_done(tmp_path, 5)
     assert len(events(records, "job.recovered")) == 5
     for content in contents:
-        check_published(tmp_path, "picture", content)
+        check_published(tmp_path, "drawing", content)
     assert {record["attempt"] for record in events(records, "job.done")} == {1}
     check_tidy(tmp_path)
 
 
 def test_daemons_share_inbox_while_one_is_killed_and_one_stopped(tmp_path: Path) -> None:
     with running_daemon(tmp_path) as killed, running_daemon(tmp_path) as paused, running_daemon(tmp_path) as steady:
-        contents = [drop(tmp_path, f"picture{number}.png", b"picture %d" % number) for number in range(300)]
+        contents = [drop(tmp_path, f"drawing{number}.png", b"drawing %d" % number) for number in range(300)]
         until(lambda: len(Places(tmp_path).manifests()) > 20)
         killed.kill()
         paused.send_signal(signal.SIGSTOP)
@@ -197,7 +197,7 @@ def test_daemons_share_inbox_while_one_is_killed_and_one_stopped(tmp_path: Path)
     run_until_done(tmp_path)
     assert len(Places(tmp_path).manifests()) == 300
     for content in contents:
-        check_published(tmp_path, "picture", content)
+        check_published(tmp_path, "drawing", content)
     check_tidy(tmp_path)
 
 
@@ -289,10 +289,10 @@ def test_linked_outbox_folder_is_not_followed(tmp_path: Path) -> None:
     elsewhere.mkdir()
     (tmp_path / "outbox").mkdir()
     (tmp_path / "outbox" / "dab").symlink_to(elsewhere, target_is_directory=True)
-    drop(tmp_path, "dab/picture.png", b"picture")
+    drop(tmp_path, "dab/drawing.png", b"drawing")
     run_until_done(tmp_path)
     assert not list(elsewhere.iterdir())
-    reason = Places(tmp_path).failed("picture.png")
+    reason = Places(tmp_path).failed("drawing.png")
     assert reason is not None
     assert reason["error_type"] == "output"
 
@@ -300,8 +300,8 @@ def test_linked_outbox_folder_is_not_followed(tmp_path: Path) -> None:
 def test_damaged_job_file_loses_only_the_name(tmp_path: Path) -> None:
     with Spool.open(tmp_path) as spool:
         for number, damage in enumerate((b"", b"{", b'{"schema": 0}', b"\xff")):
-            drop(tmp_path, f"picture{number}.png", b"picture %d" % number)
-            job = spool.claim(f"picture{number}.png", (), is_folder=False, sidecar=None, now_s=1e9)
+            drop(tmp_path, f"drawing{number}.png", b"drawing %d" % number)
+            job = spool.claim(f"drawing{number}.png", (), is_folder=False, sidecar=None, now_s=1e9)
             assert job is not None
             (spool.path(job) / "job.json").write_bytes(damage)
     fine = drop(tmp_path, "fine.png", b"fine")
@@ -309,15 +309,15 @@ def test_damaged_job_file_loses_only_the_name(tmp_path: Path) -> None:
     check_published(tmp_path, "fine.png", fine)
     assert [record["from_state"] for record in events(records, "job.recovered")] == ["damaged"] * 4
     for number in range(4):
-        check_published(tmp_path, "rebuilt from its source", b"picture %d" % number)
+        check_published(tmp_path, "rebuilt from its source", b"drawing %d" % number)
     assert len(list(tmp_path.glob("spool/done/*/job.json.damaged"))) == 4
     check_tidy(tmp_path)
 
 
 def test_jobs_of_later_version_wait_for_it(tmp_path: Path) -> None:
-    content = drop(tmp_path, "picture.png", b"picture")
+    content = drop(tmp_path, "drawing.png", b"drawing")
     with Spool.open(tmp_path) as spool:
-        job = spool.claim("picture.png", (), is_folder=False, sidecar=None, now_s=1e9)
+        job = spool.claim("drawing.png", (), is_folder=False, sidecar=None, now_s=1e9)
         assert job is not None
         fields = json.loads((spool.path(job) / "job.json").read_text())
         (spool.path(job) / "job.json").write_text(json.dumps({**fields, "schema": 99, "mood": "fine"}))
@@ -329,24 +329,24 @@ def test_jobs_of_later_version_wait_for_it(tmp_path: Path) -> None:
 
 
 def test_works_while_log_is_not_read(tmp_path: Path) -> None:
-    content = drop(tmp_path, "picture.png", b"picture")
+    content = drop(tmp_path, "drawing.png", b"drawing")
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(command(tmp_path, "--drain"), env=ENVIRON, stdout=write, timeout=60, check=False)
     os.close(write)
     assert done.returncode == 0
-    check_published(tmp_path, "picture.png", content)
+    check_published(tmp_path, "drawing.png", content)
 
 
 def test_inbox_may_disappear_and_return(tmp_path: Path) -> None:
     with running_daemon(tmp_path, environ={**ENVIRON, "DOODLED_INBOX_RESCAN_S": "0.2"}) as daemon:
         (tmp_path / "inbox").rmdir()
         until(lambda: "inbox can't be read" in statuses(tmp_path))
-        content = drop(tmp_path, "picture.png", b"picture")
+        content = drop(tmp_path, "drawing.png", b"drawing")
         until(lambda: Places(tmp_path).manifests())
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(PATIENCE_S) == 0
-    check_published(tmp_path, "picture.png", content)
+    check_published(tmp_path, "drawing.png", content)
 
 
 def test_sighup_reloads_settings_and_rejects_invalid_ones(tmp_path: Path) -> None:

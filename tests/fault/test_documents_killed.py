@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 import waiting
-from few_lines_server import Server, picture, server
+from few_lines_server import Server, image, server
 from PIL import Image
 from spool_oracle import ROOT, check_tidy
 
-__all__ = ["picture", "server"]
+__all__ = ["image", "server"]
 pytestmark = pytest.mark.gl
 PAGES = 4
 
 
-def test_document_of_killed_daemon_is_published_once(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_document_of_killed_daemon_is_published_once(server: Server, image: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "inbox").mkdir(parents=True)
-    with Image.open(picture) as page:
+    with Image.open(image) as page:
         page.save(root / "inbox" / "scans.pdf", save_all=True, append_images=[page] * (PAGES - 1))
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_ROOT": str(root), "DOODLED_TORCHSERVE_URL": server.url}
     environ |= {"DOODLED_ANIMATION_SIZE": "64x64", "DOODLED_STORAGE_RESERVE_MB": "0", "DOODLED_INBOX_STABLE_S": "0.2"}

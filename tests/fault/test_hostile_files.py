@@ -15,11 +15,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from few_lines_server import Server, picture, server
+from few_lines_server import Server, image, server
 from PIL import Image
 from spool_oracle import ROOT
 
-__all__ = ["picture", "server"]
+__all__ = ["image", "server"]
 pytestmark = pytest.mark.gl
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -108,11 +108,11 @@ def corpus(inbox: Path, drawing: Image.Image) -> int:
     return len(files) + 6
 
 
-def test_each_hostile_file_fails_with_its_reason(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_each_hostile_file_fails_with_its_reason(server: Server, image: Path, tmp_path: Path) -> None:
     server.sees = 0  # readable images contain no figure
     inbox = tmp_path / "root" / "inbox"
     inbox.mkdir(parents=True)
-    with Image.open(picture) as drawing:
+    with Image.open(image) as drawing:
         count = corpus(inbox, drawing.convert("RGB").resize((150, 200)))
     assert count >= 300
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_ROOT": str(tmp_path / "root"), "DOODLED_TORCHSERVE_URL": server.url}

@@ -91,11 +91,11 @@ def test_link_swapped_in_before_claim_is_not_followed(tmp_path: Path) -> None:
     secret.write_bytes(b"not yours")
     with Spool.open(tmp_path) as spool:
         scanner = Scanner(spool.layout.inbox, StabilityRules(), max_depth=2, has_leases=True)
-        drop(tmp_path, "picture.png", b"picture")
+        drop(tmp_path, "drawing.png", b"drawing")
         scanner.scan(0.0)
         (candidate,) = scanner.take_complete(1.0, max_probes=1)
-        (spool.layout.inbox / "picture.png").unlink()
-        (spool.layout.inbox / "picture.png").symlink_to(secret)
+        (spool.layout.inbox / "drawing.png").unlink()
+        (spool.layout.inbox / "drawing.png").symlink_to(secret)
         job = spool.claim(candidate.name, candidate.folder, is_folder=False, sidecar=None, now_s=1e9)
         assert job is not None
         assert not spool.has_expected_type(job)
@@ -103,23 +103,23 @@ def test_link_swapped_in_before_claim_is_not_followed(tmp_path: Path) -> None:
             untrusted.read_untrusted(spool.path(job) / "source", 100)
     records = run_until_done(tmp_path)
     assert [record["error_type"] for record in events(records, "job.failed")] == ["input"]
-    assert (tmp_path / "failed" / "picture.png").is_symlink()
+    assert (tmp_path / "failed" / "drawing.png").is_symlink()
     assert b"not yours" not in b"".join(path.read_bytes() for path in (tmp_path / "failed").glob("*.json"))
 
 
 def test_inbox_folder_swapped_for_link_is_not_entered(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / "picture.png").write_bytes(b"theirs")
+    (elsewhere / "drawing.png").write_bytes(b"theirs")
     with Spool.open(tmp_path) as spool:
-        drop(tmp_path, "dab/picture.png", b"ours")
+        drop(tmp_path, "dab/drawing.png", b"ours")
         shutil.rmtree(spool.layout.inbox / "dab")
         (spool.layout.inbox / "dab").symlink_to(elsewhere)
         with pytest.raises(OSError, match=r"Not a directory|symbolic links") as refused:
-            spool.claim("picture.png", ("dab",), is_folder=False, sidecar=None, now_s=1e9)
+            spool.claim("drawing.png", ("dab",), is_folder=False, sidecar=None, now_s=1e9)
         assert refused.value.errno in {errno.ENOTDIR, errno.ELOOP}
         assert [path.name for path in spool.instance_folder.iterdir()] == [".lock"]
-    assert (elsewhere / "picture.png").read_bytes() == b"theirs"
+    assert (elsewhere / "drawing.png").read_bytes() == b"theirs"
 
 
 def test_flickering_outbox_link_leads_nothing_out(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_flickering_outbox_link_leads_nothing_out(tmp_path: Path) -> None:
                 job_folder = spool.instance_folder / f"{number}"
                 (job_folder / RESULT).mkdir(parents=True)
                 (job_folder / RESULT / "0.gif").write_bytes(b"GIF")
-                job = Job(str(number), f"picture{number}.png", ("dab",))
+                job = Job(str(number), f"drawing{number}.png", ("dab",))
                 try:
                     publish(outbox, job_folder, job, {"outputs": [{"result": "0.gif", "label": []}]})
                 except OSError as error:

@@ -64,7 +64,7 @@ def test_kernel_kills_only_the_worker_that_exhausts_memory(group: Path, tmp_path
 
 def test_kernel_prefers_to_kill_workers(tmp_path: Path) -> None:
     with running_daemon(tmp_path, "--pool") as daemon:
-        drop(tmp_path, "picture.png", b"hang")
+        drop(tmp_path, "drawing.png", b"hang")
         until(lambda: b"500\n" in scores(daemon.pid))
         assert Path(f"/proc/{daemon.pid}/oom_score_adj").read_bytes() == Path("/proc/self/oom_score_adj").read_bytes()
 

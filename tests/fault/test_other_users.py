@@ -55,7 +55,7 @@ def test_group_members_see_that_the_service_is_fine(root: Path, foreign: Callabl
         assert [row.state for row in list_jobs(daemon.spool.layout, done=False, max_depth=4)] == [DrawingState.RUNNING]
 
 
-def test_lock_that_nobody_holds_is_dead_for_other_users(root: Path, foreign: Callable[[], None]) -> None:
+def test_unheld_lock_is_dead_for_other_users(root: Path, foreign: Callable[[], None]) -> None:
     with Spool.open(root) as spool:
         claim_file(spool)
         own = spool.instance_folder

@@ -43,8 +43,8 @@ def task(tmp_path: Path) -> Task:
 
 def shown(task: Task) -> list[int]:
     """The number of visible pixels in each frame of the result."""
-    with Image.open(task.job_folder / "result" / "0000.gif") as picture:
-        return [int(np.count_nonzero(np.array(frame.convert("RGBA"))[..., 3])) for frame in ImageSequence.Iterator(picture)]
+    with Image.open(task.job_folder / "result" / "0000.gif") as image:
+        return [int(np.count_nonzero(np.array(frame.convert("RGBA"))[..., 3])) for frame in ImageSequence.Iterator(image)]
 
 
 @pytest.fixture
@@ -174,8 +174,8 @@ def test_drawings_wait_for_opengl_and_status_says_so(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     manifest = json.loads((root / "outbox" / "king.json").read_text())
     assert manifest["attempt"] == 1
-    with Image.open(root / "outbox" / "king.gif") as picture:
-        assert all(np.array(frame.convert("RGBA"))[..., 3].any() for frame in ImageSequence.Iterator(picture))
+    with Image.open(root / "outbox" / "king.gif") as image:
+        assert all(np.array(frame.convert("RGBA"))[..., 3].any() for frame in ImageSequence.Iterator(image))
 
 
 # --- a faulty encoder ------------------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ def drop(root: Path, count: int) -> list[bytes]:
     """Drop files, every tenth of which is slow to animate."""
     contents = [b"%s %d" % (b"slow" if number % 10 == 0 else b"quick", number) for number in range(count)]
     for number, content in enumerate(contents):
-        path = root / "inbox" / f"picture{number}.png"
+        path = root / "inbox" / f"drawing{number}.png"
         path.with_suffix(".part").write_bytes(content)
         path.with_suffix(".part").rename(path)
     return contents

@@ -88,7 +88,7 @@ def drop(root: Path, name: str, content: bytes) -> bytes:
 def spent_s(root: Path, first: int, count: int) -> float:
     started_s = time.monotonic()
     for number in range(first, first + count):
-        drop(root, f"picture{number}.png", b"picture %d" % number)
+        drop(root, f"drawing{number}.png", b"drawing %d" % number)
     until(lambda: len(list((root / "outbox").glob("*.json"))) >= first + count)
     return time.monotonic() - started_s
 
@@ -124,7 +124,7 @@ def test_unread_log_stops_nothing_and_counts_lost_records(tmp_path: Path, system
     assert len([record for record in records if record["event"] == "job.done"]) < 180
     assert stalled_s < 150 / 30 * heard_s * 3 + 5.0, "the work was held up"
     for number in range(180):
-        check_published(root, "picture", b"picture %d" % number)
+        check_published(root, "drawing", b"drawing %d" % number)
     check_tidy(root)
 
 

@@ -56,7 +56,7 @@ def limited_daemon(root: Path, limit: str, value: int) -> Iterator[tuple[subproc
 def test_polls_and_logs_once_without_inotify(tmp_path: Path) -> None:
     root = tmp_path / "root"
     with limited_daemon(root, "max_inotify_instances", 0) as (_, log):
-        content = drop(root, "picture.png", b"picture")
+        content = drop(root, "drawing.png", b"drawing")
         until(lambda: Places(root).manifests())
         until(lambda: events(records(log), "watch.restarted"))
         found = records(log)
@@ -64,7 +64,7 @@ def test_polls_and_logs_once_without_inotify(tmp_path: Path) -> None:
     (warning,) = events(found, "watch.restarted")
     assert (warning["level"], warning["watch_mode"]) == ("warning", "polling")
     assert warning["reason"]
-    check_published(root, "picture.png", content)
+    check_published(root, "drawing.png", content)
 
 
 def test_finds_files_after_watches_run_out(tmp_path: Path) -> None:
@@ -73,10 +73,10 @@ def test_finds_files_after_watches_run_out(tmp_path: Path) -> None:
     with limited_daemon(root, "max_inotify_watches", 3):
         for number in range(8):
             (root / "inbox" / f"folder{number}").mkdir()
-        contents = [drop(root, f"folder{number}/picture.png", b"picture %d" % number) for number in range(8)]
+        contents = [drop(root, f"folder{number}/drawing.png", b"drawing %d" % number) for number in range(8)]
         until(lambda: len(Places(root).manifests()) == 8)
     for content in contents:
-        check_published(root, "picture.png", content)
+        check_published(root, "drawing.png", content)
     check_tidy(root)
 
 
@@ -84,11 +84,11 @@ def test_finds_files_after_watches_run_out(tmp_path: Path) -> None:
 
 
 def test_log_on_full_disk_stops_no_job(tmp_path: Path) -> None:
-    content = drop(tmp_path, "picture.png", b"picture")
+    content = drop(tmp_path, "drawing.png", b"drawing")
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command(tmp_path, "--drain"), env=ENVIRON, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
-    check_published(tmp_path, "picture.png", content)
+    check_published(tmp_path, "drawing.png", content)
     check_tidy(tmp_path)
 
 
@@ -154,7 +154,7 @@ def test_reload_does_not_disturb_running_jobs(tmp_path: Path) -> None:
     config.write_text("[storage]\nretention_h = 1\n")
     with running_daemon(root, 2, environ={**ENVIRON, "DOODLED_CONFIG": str(config)}) as daemon:
         log = next(tmp_path.glob("root.*.log"))
-        contents = [drop(root, f"picture{number}.png", b"slow %d" % number) for number in range(4)]
+        contents = [drop(root, f"drawing{number}.png", b"slow %d" % number) for number in range(4)]
         for text, event in (("[storage]\nretention = 2\n", b"config.rejected"), ("[storage]\nretention_h = 2\n", b"config.reloaded")):
             until(lambda: Places(root).claimed())
             config.write_text(text)
@@ -167,27 +167,27 @@ def test_reload_does_not_disturb_running_jobs(tmp_path: Path) -> None:
     assert {record["attempt"] for record in events(found, "job.done")} == {1}
     assert not events(found, "job.retried")
     for content in contents:
-        check_published(root, "picture.png", content)
+        check_published(root, "drawing.png", content)
 
 
 def test_backlog_survives_upgrade_and_downgrade(tmp_path: Path) -> None:
     """This version leaves jobs of a later version alone, and the later version finishes them."""
     with Spool.open(tmp_path) as spool:
         for number in range(2):
-            drop(tmp_path, f"picture{number}.png", b"picture %d" % number)
+            drop(tmp_path, f"drawing{number}.png", b"drawing %d" % number)
         for number, schema in enumerate((1, 2)):
-            job = spool.claim(f"picture{number}.png", (), is_folder=False, sidecar=None, now_s=1e9 + number)
+            job = spool.claim(f"drawing{number}.png", (), is_folder=False, sidecar=None, now_s=1e9 + number)
             assert job is not None
             fields = json.loads((spool.path(job) / "job.json").read_text())
             (spool.path(job) / "job.json").write_text(json.dumps({**fields, "schema": schema}))
     found = run_until_done(tmp_path)
     assert [record["from_state"] == "newer" for record in events(found, "job.recovered")].count(True) == 1
-    check_published(tmp_path, "picture0.png", b"picture 0")
+    check_published(tmp_path, "drawing0.png", b"drawing 0")
     (kept,) = Places(tmp_path).claimed()
     fields = json.loads(kept.with_name("job.json").read_text())
     kept.with_name("job.json").write_text(json.dumps({**fields, "schema": 1}))
     run_until_done(tmp_path)
-    check_published(tmp_path, "picture1.png", b"picture 1")
+    check_published(tmp_path, "drawing1.png", b"drawing 1")
     check_tidy(tmp_path)
 
 

@@ -28,7 +28,7 @@ QUICK = {**ENVIRON, "DOODLED_INBOX_RESCAN_S": "0.2", "DOODLED_INBOX_STABLE_S": "
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """A folder that user nobody owns and can reach: only their own user can enter pytest's folders."""
+    """A folder that the user `nobody` owns and can reach, unlike pytest's folders, which only the current user can enter."""
     place = Path(tempfile.mkdtemp(prefix="doodled-", dir="/var/tmp"))
     place.chmod(0o755)
     for name in ("inbox", "outbox", "failed", "spool", "spool/work", "spool/done", "spool/status"):
@@ -101,7 +101,7 @@ def test_unreadable_file_is_logged_once_and_claimed_when_allowed(root: Path, tmp
         assert daemon.wait(PATIENCE_S) == 0
     assert not late.exists()
     for content in (b"secret", b"inside", b"fine", b"late"):
-        check_published(root, "picture", content)
+        check_published(root, "drawing", content)
     check_tidy(root)
 
 
@@ -131,14 +131,14 @@ def test_read_only_inbox_is_reported(root: Path, tmp_path: Path) -> None:
 
 
 def test_failed_claim_is_logged_once_and_tried_again(tmp_path: Path) -> None:
-    drop_file(tmp_path / "picture.png", b"picture")
+    drop_file(tmp_path / "drawing.png", b"drawing")
     scanner = Scanner(tmp_path, StabilityRules(), max_depth=2, has_leases=True)
     scanner.scan(0.0)
     (candidate,) = scanner.take_complete(1.0, max_probes=10)
     scanner.put_back(candidate, 1.0)
-    assert [scanner.scan(now).rejected for now in (2.0, 3.0)] == [[((), "picture.png", "immovable")], []]
-    assert scanner.rejected == {((), "picture.png"): "immovable"}
+    assert [scanner.scan(now).rejected for now in (2.0, 3.0)] == [[((), "drawing.png", "immovable")], []]
+    assert scanner.rejected == {((), "drawing.png"): "immovable"}
     assert not list(scanner.take_complete(5.0, max_probes=10))
-    assert [each.name for each in scanner.take_complete(6.1, max_probes=10)] == ["picture.png"]
+    assert [each.name for each in scanner.take_complete(6.1, max_probes=10)] == ["drawing.png"]
     assert not scanner.scan(7.0).rejected
     assert not scanner.rejected

@@ -94,8 +94,8 @@ class SpoilingHandler(Handler):
         self.server.asked_at_s.append(time.monotonic())
         body = self.rfile.read(int(self.headers["Content-Length"]))
         start = body.index(b"\r\n\r\n") + 4
-        picture = cv2.imdecode(np.frombuffer(body[start:], np.uint8), cv2.IMREAD_COLOR)
-        is_tiny = picture.shape == probe_image().shape
+        image = cv2.imdecode(np.frombuffer(body[start:], np.uint8), cv2.IMREAD_COLOR)
+        is_tiny = image.shape == probe_image().shape
         if self.server.is_silent.is_set():
             self.server.is_over.wait(60)
             self.close_connection = True
@@ -107,10 +107,10 @@ class SpoilingHandler(Handler):
         elif self.server.is_broken:
             self._send(SPOILT["garbage"])
         else:
-            self._about(picture)
+            self._about(image)
 
-    def _about(self, picture: np.ndarray) -> None:
-        extra = picture.shape[1] - self.server.known.shape[1] if self.path.endswith("detector") else list(SPOILT).index("fine")
+    def _about(self, image: np.ndarray) -> None:
+        extra = image.shape[1] - self.server.known.shape[1] if self.path.endswith("detector") else list(SPOILT).index("fine")
         kind = list(SPOILT)[max(0, min(extra, len(SPOILT) - 1))]
         if kind != "fine":
             self._send(SPOILT[kind], endlessly=kind == "endless")
@@ -122,7 +122,7 @@ class SpoilingHandler(Handler):
             self._reply([{"class_name": "humanoid", "bbox": box.tolist(), "score": 0.9}])
         else:
             points = self.server.figure.keypoints.copy()
-            points[:, :2] = (points[:, :2] + 60.0 - box[:2]) * min(np.array(picture.shape[1::-1]) / (box[2:] - box[:2]))
+            points[:, :2] = (points[:, :2] + 60.0 - box[:2]) * min(np.array(image.shape[1::-1]) / (box[2:] - box[:2]))
             self._reply([{"keypoints": points.tolist()}])
 
     def _send(self, content: bytes, *, endlessly: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""axe-core, which looks for faults of pages that keep people out; from npm, for tests only."""
+"""axe-core, which finds accessibility problems of pages; from npm, for tests only."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def axe_script() -> str:
 
 
 def faults(page: Browser) -> list[dict[str, Any]]:
-    """The serious faults of a page: what rule, and which elements."""
+    """The serious problems of a page: the rule, and the elements."""
     page.value(f"(() => {{ {axe_script()} }})() || 1")
     found = page.value("axe.run(document, {resultTypes: ['violations']}).then((result) => result.violations)")
     return [

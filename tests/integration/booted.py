@@ -1,4 +1,4 @@
-"""A Debian 12 of the tests' own, booted by systemd-nspawn: what an operator would install on, with a systemd that really runs.
+"""A Debian 12 for tests, booted by systemd-nspawn: a machine as an operator has it, on which systemd runs.
 
 It shares the network of this machine (apt and pip need it), and nothing else. Commands are run in it by `nsenter`, as root or as one of
 its users. pip finds what it finds outside: its settings, certificates and cache are handed in when the machine boots.
@@ -60,7 +60,7 @@ class Machine:
         self._console = root.parent / f"{root.name}.console"
 
     def boot(self) -> None:
-        """Start it, and wait until its services have."""
+        """Start the machine, and wait until its services have started."""
         command = [
             "systemd-nspawn",
             "--quiet",
@@ -89,7 +89,7 @@ class Machine:
         return self.run("systemctl", "is-system-running", check=False).stdout.strip() in {"running", "degraded"}
 
     def shut_down(self) -> None:
-        """As `poweroff` does; its services are stopped first."""
+        """Shut the machine down as `poweroff` does, which stops its services first."""
         if self._process is not None:
             self.run("systemctl", "--no-block", "poweroff", check=False)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -97,7 +97,7 @@ class Machine:
             self.kill()
 
     def kill(self) -> None:
-        """As a power cut."""
+        """Kill the machine, like a power cut."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -108,7 +108,7 @@ class Machine:
     def run(
         self, *command: str | Path, user: str = "root", check: bool = True, deadline_s: float = PATIENCE_S, text: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program in it, with `text` on its stdin."""
+        """Run a program on the machine, with `text` on its standard input."""
         inside = [
             "nsenter",
             f"--target={self._leader}",
@@ -124,26 +124,26 @@ class Machine:
         assert not check or done.returncode == 0, f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
-    def said(self, *command: str | Path, user: str = "root") -> str:
-        """The output of a program that succeeds."""
+    def output(self, *command: str | Path, user: str = "root") -> str:
+        """The output of a program, which must succeed."""
         return self.run(*command, user=user).stdout.strip()
 
-    def shown(self, service: str, name: str) -> str:
+    def service_property(self, service: str, name: str) -> str:
         """A property of a service, see `systemctl show`."""
-        return self.said("systemctl", "show", "--property", name, "--value", service)
+        return self.output("systemctl", "show", "--property", name, "--value", service)
 
     def wait_for(self, question: Callable[[], object], what: str, deadline_s: float = PATIENCE_S) -> None:
-        """Ask until the answer is yes."""
+        """Wait until a condition holds."""
         end_s = time.monotonic() + deadline_s
         while not question():
-            assert time.monotonic() < end_s, f"not within {deadline_s:.0f} s: {what}\n{self._last_words()}"
+            assert time.monotonic() < end_s, f"not within {deadline_s:.0f} s: {what}\n{self._last_journal_lines()}"
             time.sleep(0.1)
 
-    def _last_words(self) -> str:
+    def _last_journal_lines(self) -> str:
         return self.run("journalctl", "--no-pager", "--lines=40", check=False).stdout if self._leader else ""
 
     def put_sources(self) -> Path:
-        """A fresh copy of what a checkout holds of doodled; returns its place inside."""
+        """Copy the checkout to the machine; returns its path there."""
         target = self.root / SOURCES
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
@@ -198,7 +198,7 @@ def booted_machine() -> Iterator[Machine]:
 
 
 def _remove_abandoned() -> None:
-    """Machines whose tests were killed."""
+    """Remove machines whose tests were killed."""
     for lock in cache_folder().glob("machine-*/lock"):
         with lock.open("w") as file, contextlib.suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -213,7 +213,7 @@ def _refuse_where_impossible() -> None:
 
 
 def _debian_with_systemd() -> Path:
-    """The bare Debian with systemd in it, which its essential packages are without; as a tar file, made once."""
+    """A bare Debian with systemd, which its essential packages do not include, as a tar file; made once."""
     folder = cache_folder()
     packages_digest = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
     made = folder / f"debian-{SUITE}-systemd-{packages_digest}.tar"
@@ -241,7 +241,7 @@ def _debian_with_systemd() -> Path:
 
 @contextlib.contextmanager
 def _packages_kept(folder: Path) -> Iterator[str]:
-    """A mount for what apt downloads, with what it downloaded for machines before. Each has its own: apt locks it, and waits for nobody."""
+    """A mount for apt's downloads, with those of earlier machines. One for each machine, because apt locks it and does not wait."""
     kept, own = cache_folder() / "apt-archives", folder / "apt-archives"
     kept.mkdir(exist_ok=True)
     (own / "partial").mkdir(parents=True)
@@ -256,7 +256,7 @@ def _packages_kept(folder: Path) -> Iterator[str]:
 
 
 def _package_settings(folder: Path) -> list[str]:
-    """What makes pip find inside what it finds outside, and what it has found before."""
+    """Mounts with which pip inside finds the same packages as outside, and its cache."""
     binds = [f"--bind-ro={mount.outside}:{mount.inside}" for mount in pip_mounts(folder)]
     cache = subprocess.run([sys.executable, "-m", "pip", "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
     Path(cache).mkdir(parents=True, exist_ok=True)

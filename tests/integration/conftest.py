@@ -12,6 +12,6 @@ from tests.integration.installed_doodled import InstalledDoodled, installed_dood
 
 @pytest.fixture(scope="session")
 def installed() -> Iterator[InstalledDoodled]:
-    """A booted Debian on which doodled was installed as an operator does it; `installed.machine` is the machine."""
+    """A booted Debian on which doodled was installed as an operator does; `installed.machine` is the machine."""
     with booted_machine() as machine, installed_doodled(machine) as doodled:
         yield doodled

@@ -1,4 +1,4 @@
-"""Images built by buildah and containers run by podman, as a person would with Docker, in a store of the tests' own.
+"""Images built by buildah and containers run by podman, as users do with Docker, in a store for the tests alone.
 
 Real tools and a real image, with three concessions to machines in which tests run, none of them to the daemon:
 
@@ -37,7 +37,7 @@ NAMESPACE = "grep -q cgroup2 /proc/self/mounts && mountpoint -q /sys/fs/cgroup/u
 BUILD_S = 900.0
 PATIENCE_S = 120.0
 HARDENED = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--network=none")
-"""What the README recommends, and not even a /tmp to write to."""
+"""The options that etc/doc/container.md recommends, and no writable /tmp."""
 
 
 class Containers:
@@ -80,12 +80,12 @@ class Containers:
         """A container in the background."""
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         limits = [f"--ulimit=nofile={files}:{files}", "--ulimit=nproc=4096:4096", "--cgroups=disabled"]
-        said = self.run("podman", "run", "--detach", *limits, *options, image, *command)
-        return Container(self, said.stdout.strip())
+        started = self.run("podman", "run", "--detach", *limits, *options, image, *command)
+        return Container(self, started.stdout.strip())
 
     @contextmanager
     def mounted(self, image: str) -> Iterator[list[Path]]:
-        """All files of an image, as paths inside it."""
+        """Paths of all files of an image."""
         place = self.run("podman", "image", "mount", image).stdout.strip()
         try:
             listed = self.run("find", place, "-xdev", "-printf", "/%P\\0").stdout
@@ -94,7 +94,7 @@ class Containers:
             self.run("podman", "image", "unmount", image)
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Remove all containers and images."""
         self.run("podman", "rm", "--all", "--force", "--time=5", check=False)
         self.run("podman", "image", "umount", "--all", check=False)
         self._namespace.communicate()  # what was mounted in the namespace goes with it
@@ -109,13 +109,13 @@ class Container:
         self.name = name
 
     def state(self) -> dict[str, Any]:
-        """What podman knows."""
+        """The container's state as podman reports it."""
         found = json.loads(self._containers.run("podman", "inspect", self.name).stdout)[0]["State"]
         assert isinstance(found, dict)
         return found
 
-    def does(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command in it, as its user."""
+    def exec(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in the container, as its user."""
         return self._containers.run("podman", "exec", self.name, *command, check=check)
 
     def health(self) -> tuple[int, str]:
@@ -124,32 +124,32 @@ class Container:
         found = self.state().get("Healthcheck") or self.state()["Health"]
         return status, str(found["Log"][-1].get("Output", "")) if found.get("Log") else ""
 
-    def said(self) -> list[str]:
-        """What it wrote to stdout and stderr."""
+    def log_lines(self) -> list[str]:
+        """Lines that the container wrote to stdout and stderr."""
         done = self._containers.run("podman", "logs", self.name)
         return (done.stdout + done.stderr).splitlines()
 
     def stop(self, within_s: int = 70) -> int:
-        """SIGTERM, and its exit status."""
+        """Send SIGTERM; returns the exit status."""
         self._containers.run("podman", "stop", f"--time={within_s}", self.name)
         return self.wait()
 
     def wait(self) -> int:
-        """Its exit status, once it has ended by itself."""
+        """Wait until the container ends; returns its exit status."""
         return int(self._containers.run("podman", "wait", self.name).stdout)
 
     def until(self, holds: Callable[[], bool], what: str, within_s: float = PATIENCE_S) -> None:
-        """Wait for something that it does."""
+        """Wait until a condition holds."""
         end_s = time.monotonic() + within_s
         while not holds():
             if time.monotonic() > end_s:
-                raise AssertionError(f"not within {within_s:.0f} s: {what}\n" + "\n".join(self.said()[-20:]))
+                raise AssertionError(f"not within {within_s:.0f} s: {what}\n" + "\n".join(self.log_lines()[-20:]))
             time.sleep(0.2)
 
 
 @contextmanager
 def own_containers() -> Iterator[Containers]:
-    """buildah and podman for a while."""
+    """buildah and podman for the `with` block."""
     if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("mounts are forbidden here: building and running images needs root")
     for program in ("buildah", "podman", "crun"):
@@ -164,7 +164,7 @@ def own_containers() -> Iterator[Containers]:
 
 
 def _slimmed(fat: Path, slim: Path) -> None:
-    """Without what Debian's slim images are without."""
+    """Remove what Debian's slim images lack."""
     with tarfile.open(fat) as source, tarfile.open(slim, "w", format=tarfile.PAX_FORMAT) as target:
         for member in source:
             if member.isdir() or not member.name.removeprefix("./usr/").removeprefix("./var/").startswith(FAT):

@@ -1,6 +1,6 @@
 """A bare Debian 12, made once by debootstrap and kept in the user's cache: what tests boot, and what they build images from.
 
-A tar file, so that nobody changes it by working in it: unpack it (`tar -xpf`, as root), or import it as an image. Needs root, and Debian's
+A tar file, so that no test can change it: unpack it (`tar -xpf`, as root), or import it as an image. Needs root, and Debian's
 mirror the first time.
 """
 

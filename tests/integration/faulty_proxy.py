@@ -35,7 +35,7 @@ ENDINGS = {
     Spoiling.TRUNCATED: JSON_HEAD + b'Content-Length: 1000\r\n\r\n[{"class_name": ',
     Spoiling.NO_HTTP: b"220 mail.example.org ESMTP\r\n",
 }
-"""What is sent before the connection is closed."""
+"""Bytes that are sent before the connection is closed."""
 REPETITIONS = {
     Spoiling.ENDLESS: (JSON_HEAD + b"\r\n", b" " * 65536, 0.0),
     Spoiling.ENDLESS_CHUNKS: (JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b" " * 65536 + b"\r\n", 0.0),
@@ -43,11 +43,11 @@ REPETITIONS = {
     Spoiling.DRIPPING_CHUNK: (JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n10000\r\n", b" ", 0.05),
     Spoiling.DRIPPING_HEADERS: (JSON_HEAD + b"X-Patience: ", b"a", 0.05),
 }
-"""How a reply begins, and what then comes again and again, every so many seconds."""
+"""Beginning of a reply, bytes that are then sent again and again, and the pause between them, s."""
 
 
 class FaultyProxy:
-    """Listens on a port of its own; `spoil` says what happens to the next replies."""
+    """A proxy on a port of its own; `spoil` decides what happens to the next replies."""
 
     def __init__(self, upstream: str) -> None:
         parts = urlsplit(upstream)
@@ -111,7 +111,7 @@ class _Server(socketserver.ThreadingTCPServer):
     proxy: FaultyProxy
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients hang up on endless replies; that is what they are for."""
+        """Ignore clients that close the connection, as they must on endless replies."""
 
 
 class _Handler(socketserver.BaseRequestHandler):

@@ -1,4 +1,4 @@
-"""doodled as systemd/install puts it on a booted Debian, and the persons who use it."""
+"""doodled, installed by systemd/install on a booted Debian, and two users."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tests.integration.booted import CHECKOUT, Machine
 INSTALL_S = 900.0
 SPOOL = "var/lib/doodled"
 PERSON = "alice"
-STRANGER = "bob"
+OTHER_USER = "bob"
 DROP_INS = "etc/systemd/system/doodled.service.d"
 QUICK = {"DOODLED_ANIMATION_SIZE": "128x128", "DOODLED_INBOX_STABLE_S": "0.5", "DOODLED_STORAGE_RESERVE_MB": "0"}
-"""Small pictures, and short patience with writers: what every test would otherwise wait for."""
+"""Small images and a short wait for writers, which shorten all tests."""
 
 LONG = {"motions": ["wave", "dab", "jump"], "formats": ["webm"], "size": "640x640"}
-"""A sidecar that makes a job of many seconds."""
+"""A sidecar for a job that takes many seconds."""
 
 
 @dataclass
 class InstalledDoodled:
-    """The service, and the person alice, who is in its group (bob is not).
+    """The service, with the user alice, who is in its group, and bob, who is not.
 
     Attributes:
         machine: where it is installed.
@@ -38,7 +38,7 @@ class InstalledDoodled:
     # --- the service -------------------------------------------------------------------------------------------------
 
     def install(self, *options: str) -> str:
-        """Run systemd/install; returns what it said."""
+        """Run systemd/install; returns its output."""
         done = self.machine.run(f"/{self.sources.relative_to(self.machine.root)}/systemd/install", *options, deadline_s=INSTALL_S)
         return done.stdout
 
@@ -65,28 +65,28 @@ class InstalledDoodled:
 
     @property
     def main_pid(self) -> int:
-        return int(self.machine.shown("doodled", "MainPID"))
+        return int(self.machine.service_property("doodled", "MainPID"))
 
     @property
     def restarts(self) -> int:
-        return int(self.machine.shown("doodled", "NRestarts"))
+        return int(self.machine.service_property("doodled", "NRestarts"))
 
     @property
     def status(self) -> str:
         """The line that `systemctl status` shows."""
-        return self.machine.shown("doodled", "StatusText")
+        return self.machine.service_property("doodled", "StatusText")
 
     def is_active(self) -> bool:
-        return self.machine.shown("doodled", "ActiveState") == "active"
+        return self.machine.service_property("doodled", "ActiveState") == "active"
 
     # --- drawings ----------------------------------------------------------------------------------------------------
 
     def place(self, *parts: str) -> Path:
-        """Below the root of the spool, as seen from outside."""
+        """A path below the root of the spool, as seen from outside."""
         return self.machine.root.joinpath(SPOOL, *parts)
 
     def drop(self, name: str, drawing: str = "green_crayon.jpg", sidecar: object = None, *, umask: str = "022") -> None:
-        """As alice, into the inbox, from the samples."""
+        """Drop one of the sample drawings into the inbox, as alice."""
         target = f"/{SPOOL}/inbox/{name}"
         if sidecar is not None:
             self.as_person(f"umask {umask}; cat >'{Path(target).with_suffix('.json')}'", text=json.dumps(sidecar))
@@ -96,18 +96,18 @@ class InstalledDoodled:
         return self.machine.run("sh", "-euc", script, user=user, text=text).stdout
 
     def manifest(self, name: str) -> dict[str, Any]:
-        """What became of a drawing, once it is published."""
+        """The manifest of a drawing, once it is published."""
         file = self.place("outbox", name).with_suffix(".json")
         self.machine.wait_for(file.exists, f"{name} is published")
         found: dict[str, Any] = json.loads(file.read_text())
         return found
 
     def published(self, stem: str) -> list[str]:
-        """Names of manifests that belong to a drawing: one, if all went well."""
+        """Names of the manifests of a drawing: one, if it was published once."""
         return sorted(path.name for path in self.place("outbox").glob(f"{stem}*.json"))
 
     def is_begun(self, name: str) -> bool:
-        """Whether a worker works on it."""
+        """Whether a worker has begun the drawing."""
         for file in self.place("spool", "work").glob("*/*/job.json"):
             with contextlib.suppress(OSError, ValueError):
                 if json.loads(file.read_text())["name"] == name and (file.parent / "result").exists():
@@ -123,23 +123,23 @@ class InstalledDoodled:
     def events(self, event: str, **fields: str) -> list[dict[str, Any]]:
         """Records of the service in the journal, of all boots, whose fields are as given."""
         matches = [f"EVENT={event}", *(f"{name}={value}" for name, value in fields.items())]
-        lines = self.machine.said("journalctl", "--unit=doodled", "--output=json", "--all", *matches).splitlines()
+        lines = self.machine.output("journalctl", "--unit=doodled", "--output=json", "--all", *matches).splitlines()
         return [json.loads(line) for line in lines]
 
     def record(self, event: str, **fields: str) -> dict[str, Any]:
-        """The one such record, once it is there: a drawing is published, or in quarantine, before that is told."""
-        self.machine.wait_for(lambda: self.events(event, **fields), f"{event} is told of {fields}")
+        """The only such record, once it is logged: a drawing is published, or moved to `failed/`, before its record is written."""
+        self.machine.wait_for(lambda: self.events(event, **fields), f"{event} is logged with {fields}")
         (found,) = self.events(event, **fields)
         return found
 
 
 @contextlib.contextmanager
 def installed_doodled(machine: Machine) -> Iterator[InstalledDoodled]:
-    """Install it from this checkout, with a person who may use it, and one who may not."""
+    """Install doodled from this checkout, with a user who may use it, and one who may not."""
     doodled = InstalledDoodled(machine)
     machine.put_sources()
     doodled.install("--no-start")
-    for user in (PERSON, STRANGER):
+    for user in (PERSON, OTHER_USER):
         machine.run("useradd", "--create-home", user)
     machine.run("usermod", "-aG", "doodled", PERSON)
     doodled.environ(QUICK)
@@ -148,10 +148,10 @@ def installed_doodled(machine: Machine) -> Iterator[InstalledDoodled]:
 
 
 def exposure(doodled: InstalledDoodled, service: str) -> float:
-    """How much a service may still do, 0 to 10, as systemd-analyze judges."""
-    said = doodled.machine.said("systemd-analyze", "security", "--no-pager", service)
-    found = re.search(r"Overall exposure level for .*: ([\d.]+)", said)
-    assert found, said
+    """Exposure of a service, 0 to 10, as systemd-analyze rates it."""
+    output = doodled.machine.output("systemd-analyze", "security", "--no-pager", service)
+    found = re.search(r"Overall exposure level for .*: ([\d.]+)", output)
+    assert found, output
     return float(found[1])
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 CERTIFICATES = ("cert", "client-cert")
-WRITTEN = ("cache-dir", "log")  # what pip writes stays outside
+WRITTEN = ("cache-dir", "log")  # pip writes its files outside only
 REQUIREMENTS = ("constraint", "build-constraint", "requirement")
 _ENVIRONMENT = ":env:"
 _REFERENCE = re.compile(

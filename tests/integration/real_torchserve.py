@@ -1,4 +1,4 @@
-"""A TorchServe of the tests' own: started by torchserve/start_torchserve.sh on free ports, with the tests' archives or with doodled's."""
+"""A TorchServe for tests: started by torchserve/start_torchserve.sh on free ports, with the tests' archives or with doodled's."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class RealTorchServe:
             subprocess.run([self._venv / "bin" / "torch-model-archiver", *arguments], check=True, capture_output=True)
 
     def use(self, profile: str) -> None:
-        """From the next start on, the settings of another file of torchserve/."""
+        """Use another settings file of torchserve/, from the next start on."""
         text = (ROOT / "torchserve" / profile).read_text()
         for name, value in self._changes.items():
             text, count = re.subn(rf"(?m)^{name}=(?:.*\\\n)*.*$", f"{name}={value}", text)
@@ -101,7 +101,7 @@ class RealTorchServe:
         predictor.close()
 
     def stop(self) -> None:
-        """Ask it to end, as systemd would, and see that it takes its workers along."""
+        """Stop the server as systemd does, and check that its workers stop, too."""
         if self._process is None:
             return
         workers = self.workers()
@@ -116,7 +116,7 @@ class RealTorchServe:
         self._process = None
 
     def kill(self) -> None:
-        """End it and whatever it started, at once."""
+        """Kill the server and all of its processes."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -125,7 +125,7 @@ class RealTorchServe:
 
     @property
     def pid(self) -> int:
-        """Of Java."""
+        """Process id of Java."""
         assert self._process is not None
         return self._process.pid
 
@@ -145,7 +145,7 @@ class RealTorchServe:
 
 
 def free_ports(count: int) -> list[int]:
-    """TCP ports of the loopback interface that nobody uses now."""
+    """Free TCP ports of the loopback interface."""
     listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [listener.getsockname()[1] for listener in listeners]
     for listener in listeners:

@@ -77,7 +77,7 @@ def test_vertices_of_the_reference_mesh_go_where_they_should(case: Case) -> None
 
 
 def test_joints_are_drawn_in_the_reference_order(case: Case) -> None:
-    """The order of joints is the reference's in every frame; who owns a triangle, pixel rounding decides on the border of two bones."""
+    """The order of joints is the reference's in every frame; on the border of two bones, rounding decides which one owns a triangle."""
     mesh = Mesh(case.reference["rest_vertices"].astype(np.float64), case.reference["triangles"])
     track = pose_track(case.character.rig, case.motion, case.config, case.times)
     owner, _ = bone_ownership(

@@ -1,4 +1,4 @@
-"""Real drawings on a Dask cluster of one machine: what comes back is what the machine itself makes, byte by byte."""
+"""Real drawings on a Dask cluster of one machine: results are those of local workers, byte by byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The profile "cluster" of etc/compose.yaml, started by podman-compose as a person would start it: the file is what is tested.
+"""The profile "cluster" of etc/compose.yaml, started by podman-compose as users start it.
 
 The image is built beforehand, because builds need this machine's settings of pip (`containers`). podman-compose 1.0 has no `--profile`; it
 starts the service that is named, and those that this one depends on, as `docker compose --profile cluster up cluster-daemon` does.
@@ -83,7 +83,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 
 def records(container: Container, event: str) -> list[dict[str, Any]]:
-    return [record for line in container.said() if (record := json.loads(line))["event"] == event]
+    return [record for line in container.log_lines() if (record := json.loads(line))["event"] == event]
 
 
 def test_cluster_of_containers_animates_drawings(project: Project) -> None:
@@ -98,15 +98,15 @@ def test_cluster_of_containers_animates_drawings(project: Project) -> None:
         with Image.open(manifest.with_suffix(".gif")) as animation:
             assert (animation.size, animation.n_frames > 20) == ((500, 500), True)
         assert manifest.stat().st_uid == USER_ID
-    hosts = {project.container(worker).does("hostname").stdout.strip(): project.container(worker) for worker in WORKERS}
+    hosts = {project.container(worker).exec("hostname").stdout.strip(): project.container(worker) for worker in WORKERS}
     done = records(daemon, "job.done")
     assert {record["host"] for record in done} <= set(hosts)
     assert {record["attempt"] for record in done} == {1}
     for record in done:
-        assert any(f"job {record['job_id']} animated" in line for line in hosts[record["host"]].said())
+        assert any(f"job {record['job_id']} animated" in line for line in hosts[record["host"]].log_lines())
     assert not records(daemon, "worker.refused")
     for worker in WORKERS:
-        assert project.container(worker).does("touch", "/somewhere", check=False).returncode != 0
+        assert project.container(worker).exec("touch", "/somewhere", check=False).returncode != 0
 
     assert project.container("worker-1").stop() == 0
     daemon.until(lambda: len(records(daemon, "worker.left")) == 1, "the stopped worker has left")

@@ -1,4 +1,4 @@
-"""The image that the Dockerfile makes: what is in it, and how a container of it lives, with nothing that it may write to but its volume.
+"""The image of the Dockerfile: its content, and containers of it that may write to nothing but their volume.
 
 Built and run by buildah and podman; `containers` says where that differs from Docker on a server.
 """
@@ -24,7 +24,7 @@ from tests.locked import LIST_VERSIONS, installed_versions, pins
 CHECKOUT = Path(__file__).resolve().parents[2]
 DRAWINGS = sorted((CHECKOUT / "etc/drawings").glob("*.jpg"))
 IMAGE = "localhost/doodled-test"
-SOMEBODY = 4321
+OTHER_USER = 4321
 MAX_BYTES = 850e6
 NOT_INSIDE = re.compile(r"/(gcc|cc|c\+\+|g\+\+|cpp|ld|as|make|pip3?|git|strip)(-[\d.]+)?$")
 
@@ -38,37 +38,37 @@ def containers() -> Iterator[Containers]:
 
 @pytest.fixture
 def drop(tmp_path: Path) -> Path:
-    """A folder of somebody's, as `docker run -v $PWD/drop:/var/lib/doodled` finds it."""
+    """A folder of another user, as `docker run -v $PWD/drop:/var/lib/doodled` finds it."""
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)  # pytest's are private to root
     folder = tmp_path / "drop"
     folder.mkdir()
-    os.chown(folder, SOMEBODY, SOMEBODY)
+    os.chown(folder, OTHER_USER, OTHER_USER)
     return folder
 
 
 def options(drop: Path, *more: str) -> tuple[str, ...]:
-    return (*HARDENED, f"--volume={drop}:/var/lib/doodled", f"--user={SOMEBODY}:{SOMEBODY}", *more)
+    return (*HARDENED, f"--volume={drop}:/var/lib/doodled", f"--user={OTHER_USER}:{OTHER_USER}", *more)
 
 
 def drop_in(drop: Path, drawing: Path, name: str) -> None:
-    """As its owner would, in one go."""
+    """Drop a file as its owner would, by a rename."""
     draft = drop / f".{name}.part"
     shutil.copy(drawing, draft)
-    os.chown(draft, SOMEBODY, SOMEBODY)
+    os.chown(draft, OTHER_USER, OTHER_USER)
     draft.rename(drop / "inbox" / name)
 
 
 def records(container: Container) -> list[dict[str, object]]:
-    """Its log: every line has to be a record."""
-    return [json.loads(line) for line in container.said()]
+    """The records in its log; every line must be one."""
+    return [json.loads(line) for line in container.log_lines()]
 
 
-def has_said(container: Container, event: str) -> bool:
+def has_logged(container: Container, event: str) -> bool:
     return any(record["event"] == event for record in records(container))
 
 
-def test_the_image_is_small_holds_no_compiler_and_runs_as_nobody_in_particular(containers, record_property):
+def test_the_image_is_small_holds_no_compiler_and_runs_as_an_unprivileged_user(containers, record_property):
     image = json.loads(containers.run("podman", "inspect", IMAGE).stdout)[0]
     record_property("image_bytes", image["Size"])
     print(f"image: {image['Size'] / 1e6:.0f} MB")
@@ -87,7 +87,7 @@ def test_the_image_is_small_holds_no_compiler_and_runs_as_nobody_in_particular(c
 def test_the_locked_versions_are_inside(containers):
     container = containers.start(IMAGE, "-c", LIST_VERSIONS, options=(*HARDENED, "--entrypoint=python3"))
     assert container.wait() == 0
-    installed = installed_versions("\n".join(container.said()))
+    installed = installed_versions("\n".join(container.log_lines()))
     assert installed.pop("doodled")
     assert len(installed) > 20
     assert installed.items() <= pins(CHECKOUT / "requirements.lock", "3.11").items()
@@ -103,12 +103,12 @@ def test_the_compose_file_hardens_both_and_gives_the_daemon_the_time_to_stop_tha
     assert int(services["doodled"]["stop_grace_period"].removesuffix("s")) >= Settings().jobs.stop_timeout_s + 10
 
 
-def test_a_container_that_may_write_nowhere_else_animates_what_is_dropped_and_tells_when_it_hangs(containers, drop):
+def test_a_container_that_may_write_nowhere_else_animates_what_is_dropped_and_reports_when_it_hangs(containers, drop):
     container = containers.start(IMAGE, options=options(drop))
-    container.until(lambda: has_said(container, "daemon.ready"), "it is ready")
-    assert container.does("touch", "/somewhere", check=False).returncode != 0
-    assert container.does("id", "-u").stdout.strip() == str(SOMEBODY)
-    assert "llvmpipe" in container.does("doodled", "check").stdout
+    container.until(lambda: has_logged(container, "daemon.ready"), "it is ready")
+    assert container.exec("touch", "/somewhere", check=False).returncode != 0
+    assert container.exec("id", "-u").stdout.strip() == str(OTHER_USER)
+    assert "llvmpipe" in container.exec("doodled", "check").stdout
 
     for drawing in DRAWINGS:
         drop_in(drop, drawing, drawing.name)
@@ -117,7 +117,7 @@ def test_a_container_that_may_write_nowhere_else_animates_what_is_dropped_and_te
     for manifest in manifests:
         with Image.open(manifest.with_suffix(".gif")) as animation:
             assert (animation.size, animation.n_frames > 20) == ((500, 500), True)
-        assert manifest.stat().st_uid == SOMEBODY
+        assert manifest.stat().st_uid == OTHER_USER
 
     status, text = container.health()
     assert (status, text.startswith("healthy")) == (0, True), text
@@ -131,8 +131,8 @@ def test_a_container_that_may_write_nowhere_else_animates_what_is_dropped_and_te
     container.until(lambda: container.health()[0] == 0, "it has recovered")
 
     assert container.stop() == 0
-    told = records(container)
-    assert (told[-1]["event"], told[-1]["done"], told[-1]["failed"]) == ("daemon.stop", len(DRAWINGS), 0)
+    logged = records(container)
+    assert (logged[-1]["event"], logged[-1]["done"], logged[-1]["failed"]) == ("daemon.stop", len(DRAWINGS), 0)
 
 
 @pytest.mark.parametrize("init", [False, True], ids=["as process 1", "below --init"])
@@ -144,9 +144,9 @@ def test_what_it_works_on_when_it_is_stopped_is_not_lost(containers, drop, init)
     container.until((drop / "inbox").is_dir, "its folders are there")
     for drawing in DRAWINGS:
         drop_in(drop, drawing, drawing.name)
-    container.until(lambda: has_said(container, "job.claimed"), "it works")
+    container.until(lambda: has_logged(container, "job.claimed"), "it works")
     assert container.stop() == 0
-    assert has_said(container, "daemon.stop")
+    assert has_logged(container, "daemon.stop")
 
     second = containers.start(IMAGE, "run", "--drain", options=options(drop, *more))
     assert second.wait() == 0
@@ -156,17 +156,17 @@ def test_what_it_works_on_when_it_is_stopped_is_not_lost(containers, drop, init)
 
 def test_the_web_application_serves_the_folder_of_another_container(containers, drop):
     daemon = containers.start(IMAGE, options=options(drop))
-    daemon.until(lambda: has_said(daemon, "daemon.ready"), "it is ready")
-    token = daemon.does("doodled", "web", "token", "me").stdout.strip()
+    daemon.until(lambda: has_logged(daemon, "daemon.ready"), "it is ready")
+    token = daemon.exec("doodled", "web", "token", "me").stdout.strip()
     settings = ("--env=DOODLED_WEB_HOST=0.0.0.0", "--env=DOODLED_WEB_NAMES=localhost")
     web = containers.start(IMAGE, "web", options=options(drop, "--tmpfs=/tmp", *settings))
-    web.until(lambda: any(line.startswith("serving http") for line in web.said()), "it serves")
+    web.until(lambda: any(line.startswith("serving http") for line in web.log_lines()), "it serves")
 
     def ask(path, *sent):
-        """What it answers to a request in its own network, which is no other's here; `sent` is a file of the folder."""
-        said = web.does("python3", "-c", REQUEST, token, path, *sent, check=False)
-        assert said.returncode == 0, said.stderr
-        return json.loads(said.stdout)
+        """The answer to a request in the container's own network, which no other container shares; `sent` is a file of the folder."""
+        answered = web.exec("python3", "-c", REQUEST, token, path, *sent, check=False)
+        assert answered.returncode == 0, answered.stderr
+        return json.loads(answered.stdout)
 
     drop_in(drop, DRAWINGS[0], DRAWINGS[0].name)
     web.until(lambda: ask("v1/jobs?state=done")["jobs"], "what was dropped is listed")
@@ -186,13 +186,13 @@ sys.stdout.write(urllib.request.urlopen(urllib.request.Request(f"http://localhos
 """
 
 
-def test_a_folder_of_somebody_else_is_refused_with_what_to_do(containers, drop):
+def test_folder_of_another_user_is_refused_with_what_to_do(containers, drop):
     container = containers.start(IMAGE, options=(*HARDENED, f"--volume={drop}:/var/lib/doodled"))
     assert container.wait() == 78
-    assert f"--user {SOMEBODY}:{SOMEBODY}" in "".join(container.said())
+    assert f"--user {OTHER_USER}:{OTHER_USER}" in "".join(container.log_lines())
 
 
 def test_without_a_folder_it_has_a_volume_of_its_own(containers):
     container = containers.start(IMAGE, options=HARDENED)
-    container.until(lambda: has_said(container, "daemon.ready"), "it is ready")
+    container.until(lambda: has_logged(container, "daemon.ready"), "it is ready")
     assert container.stop() == 0

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawn_person import person
-from few_lines_server import Server, picture, server
+from few_lines_server import Server, image, server
 from spool_oracle import ROOT
 
 from pipeline.adapters.encoding.verification import inspect_file
@@ -23,7 +23,7 @@ from pipeline.files.character_files import write_character
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.types import Format, LayerLabel
 
-__all__ = ["picture", "server"]
+__all__ = ["image", "server"]
 pytestmark = pytest.mark.gl
 
 SMALL = {"DOODLED_ANIMATION_SIZE": "96x96", "DOODLED_ANIMATION_FPS": "5", "DOODLED_JOBS_WORKERS": "1", "DOODLED_STORAGE_RESERVE_MB": "0"}
@@ -62,28 +62,28 @@ def manifest(root: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def test_folders_and_sidecars_choose_options(server: Server, picture: Path, tmp_path: Path) -> None:
-    dropped(tmp_path, picture, "garlic.jpg")
-    dropped(tmp_path, picture, "dab/onion.jpg")
-    dropped(tmp_path, picture, "leek.jpg", {"motions": ["dab", "wave"], "formats": ["gif", "mp4"], "size": "64x48", "background": "white"})
-    dropped(tmp_path, picture, "both.jpg", {"figures": "all"})
+def test_folders_and_sidecars_choose_options(server: Server, image: Path, tmp_path: Path) -> None:
+    dropped(tmp_path, image, "garlic.jpg")
+    dropped(tmp_path, image, "dab/onion.jpg")
+    dropped(tmp_path, image, "leek.jpg", {"motions": ["dab", "wave"], "formats": ["gif", "mp4"], "size": "64x48", "background": "white"})
+    dropped(tmp_path, image, "both.jpg", {"figures": "all"})
     asked = server.asked
     records = drained(tmp_path, DOODLED_TORCHSERVE_URL=server.url)
     assert (
         manifest(tmp_path, "garlic.json")["outputs"][0] | {"file": "garlic.gif", "motion": "wave", "width": 96}
         == (manifest(tmp_path, "garlic.json")["outputs"][0])
     )
-    assert manifest(tmp_path, "garlic.json")["source"]["sha256"] == hashlib.sha256(picture.read_bytes()).hexdigest()
+    assert manifest(tmp_path, "garlic.json")["source"]["sha256"] == hashlib.sha256(image.read_bytes()).hexdigest()
     assert manifest(tmp_path, "garlic.json")["inference"] == "TorchServe"
     assert manifest(tmp_path, "dab/onion.json")["outputs"][0]["motion"] == "dab"
     leek = manifest(tmp_path, "leek.json")
     assert [output["file"] for output in leek["outputs"]] == ["leek.dab.gif", "leek.dab.mp4", "leek.wave.gif", "leek.wave.mp4"]
     assert (leek["outputs"][0]["width"], leek["outputs"][0]["height"]) == (64, 48)
-    assert server.asked - asked == 8  # one drawing is analysed once, whatever its motions: four times two questions
+    assert server.asked - asked == 8  # one drawing is analyzed once, whatever its motions: four times two questions
     done = [record for record in records if record["event"] == "job.done"]
     assert len(done) == 4
     assert all(record["steps_ms"]["detect"] > 0 and record["stages_ms"]["render"] > 0 for record in done)
-    assert not [record for record in records if record["event"] == "job.duplicate"], "the same picture, but never the same options"
+    assert not [record for record in records if record["event"] == "job.duplicate"], "the same image, but never the same options"
     kept = {path.name for path in (tmp_path / "spool" / "done" / leek["job_id"] / "annotations").iterdir()}
     assert kept - {"layers.png"} == {"image.png", "bounding_box.yaml", "texture.png", "mask.png", "char_cfg.yaml", "joint_overlay.png"}
 
@@ -115,8 +115,8 @@ def test_layers_of_a_character_folder_decide_what_moves(tmp_path: Path) -> None:
     assert hashes["edited"] != hashes["none"]
 
 
-def test_unavailable_server_delays_drawings_but_not_characters(picture: Path, tmp_path: Path) -> None:
-    dropped(tmp_path, picture, "garlic.jpg")
+def test_unavailable_server_delays_drawings_but_not_characters(image: Path, tmp_path: Path) -> None:
+    dropped(tmp_path, image, "garlic.jpg")
     dropped(tmp_path, ROOT / "etc" / "characters" / "stick_king", "king")
     done = doodled(tmp_path, "run", "--drain", DOODLED_TORCHSERVE_URL="http://127.0.0.1:9", DOODLED_TORCHSERVE_DEADLINE_S="1")
     assert done.returncode == 75, done.stdout
@@ -126,9 +126,9 @@ def test_unavailable_server_delays_drawings_but_not_characters(picture: Path, tm
     assert [(row["state"], row["name"]) for row in json.loads(listed.stdout)] == [("orphaned", "garlic.jpg")]
 
 
-def test_operator_retries_file_with_its_sidecar(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_operator_retries_file_with_its_sidecar(server: Server, image: Path, tmp_path: Path) -> None:
     server.sees = 0
-    dropped(tmp_path, picture, "dab/garlic.jpg", {"format": "apng"})
+    dropped(tmp_path, image, "dab/garlic.jpg", {"format": "apng"})
     drained(tmp_path, DOODLED_TORCHSERVE_URL=server.url)
     assert "no drawn figure was found" in doodled(tmp_path, "jobs", "list").stdout
     shown = json.loads(doodled(tmp_path, "jobs", "show", "garlic.jpg").stdout)

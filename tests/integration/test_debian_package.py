@@ -20,7 +20,7 @@ from tests.integration.installed_doodled import LONG, PERSON, QUICK, SPOOL, Inst
 BUILD_S = 900.0
 FAST = "DPKG_DEB_COMPRESSOR_TYPE=none"
 OF_FAST = "uses-no-compression-for-control-tarball,uses-no-compression-for-data-tarball"
-"""What lintian says against it."""
+"""Complaints of lintian about the package."""
 
 PACKAGES = "usr/src/packages"
 SETTINGS = "etc/doodled/doodled.toml"
@@ -48,7 +48,7 @@ def test_package_from_build_to_purge() -> None:
 
 
 def built(machine: Machine) -> Path:
-    """The package, built on the machine as on any other; its place inside."""
+    """Build the package on the machine; returns its path there."""
     apt(machine, "update")
     apt(machine, "install", "binutils", "python3-venv")
     sources = machine.put_sources()
@@ -58,7 +58,7 @@ def built(machine: Machine) -> Path:
 
 
 def installed(machine: Machine, package: Path) -> InstalledDoodled:
-    """The service as the package starts it, and a person who may use it."""
+    """The service as the package starts it, with a user who may use it."""
     apt(machine, "install", str(package))
     machine.run("useradd", "--create-home", "--groups", "doodled", PERSON)
     doodled = InstalledDoodled(machine)
@@ -103,7 +103,7 @@ def check_pages_and_completions(doodled: InstalledDoodled) -> None:
         assert (doodled.machine.root / place).stat().st_size > 100
     load = ". /usr/share/bash-completion/completions/doodled"
     script = f"{load}; COMP_WORDS=(doodled ani); COMP_CWORD=1; _doodled_completion doodled; echo ${{COMPREPLY[@]}}"
-    assert doodled.machine.said("bash", "-c", script) == "animate"
+    assert doodled.machine.output("bash", "-c", script) == "animate"
 
 
 def check_web_application_starts_when_it_is_enabled(doodled: InstalledDoodled) -> None:
@@ -135,7 +135,7 @@ def check_cluster_animates_when_it_is_enabled(doodled: InstalledDoodled) -> None
     doodled.environ({**QUICK, **scheduler, "DOODLED_JOBS_EXECUTOR": "dask"})
     doodled.restart()
     doodled.drop("far.jpg")
-    assert doodled.record("job.done", FILE_NAME="far.jpg")["HOST"] == machine.said("hostname")
+    assert doodled.record("job.done", FILE_NAME="far.jpg")["HOST"] == machine.output("hostname")
     doodled.environ(QUICK)
     doodled.restart()
 
@@ -159,11 +159,11 @@ def check_upgrade_keeps_settings_and_jobs(doodled: InstalledDoodled, package: Pa
     assert doodled.published("upgraded") == ["upgraded.json"]
     assert file.read_text() == mine
     units = ("doodled", "doodled-web", *CLUSTER)
-    assert machine.said("systemctl", "is-active", *units).split() == ["active"] * len(units)
+    assert machine.output("systemctl", "is-active", *units).split() == ["active"] * len(units)
 
 
 def next_version(machine: Machine, package: Path) -> Path:
-    """The same package with a greater version: what is installed stays as it is, and is not packed again."""
+    """Build the same package with a greater version: installed files stay as they are, and are not packed again."""
     new = package.with_name("next.deb")
     script = f"""
         dpkg-deb --control {package} /tmp/next
@@ -180,7 +180,7 @@ def check_removal_leaves_data_and_settings(doodled: InstalledDoodled) -> None:
     machine = doodled.machine
     apt(machine, "remove", "doodled")
     assert not doodled.is_active()
-    assert machine.shown("doodled", "LoadState") == "not-found"
+    assert machine.service_property("doodled", "LoadState") == "not-found"
     assert not (machine.root / "usr/lib/doodled").exists()
     assert doodled.place("outbox", "packaged.gif").exists()
     assert (machine.root / SETTINGS).exists()
@@ -197,4 +197,4 @@ def check_purge_leaves_drawings_alone(doodled: InstalledDoodled, package: Path) 
     assert doodled.is_active()
     apt(machine, "purge", "doodled")
     assert not (machine.root / SPOOL).exists()
-    assert machine.said("find", "/etc", "/usr", "/var", "-name", "*doodled*", "-not", "-path", "/usr/src/*").splitlines() == []
+    assert machine.output("find", "/etc", "/usr", "/var", "-name", "*doodled*", "-not", "-path", "/usr/src/*").splitlines() == []

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from few_lines_server import MARGIN, Server, picture, server
+from few_lines_server import MARGIN, Server, image, server
 
 from pipeline.adapters.encoding.verification import inspect_file
 from pipeline.files.character_files import read_character
 from pipeline.types import Format
 
-__all__ = ["picture", "server"]
+__all__ = ["image", "server"]
 REPOSITORY = Path(__file__).parents[2]
 pytestmark = pytest.mark.gl
 
@@ -29,17 +29,17 @@ def doodled(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_animates_photograph(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_animates_photograph(server: Server, image: Path, tmp_path: Path) -> None:
     output, kept = tmp_path / "out.gif", tmp_path / "kept"
-    done = doodled("animate", picture, "--torchserve-url", server.url, "--size", "96x96", "-o", output, "--keep-annotations", kept)
+    done = doodled("animate", image, "--torchserve-url", server.url, "--size", "96x96", "-o", output, "--keep-annotations", kept)
     assert done.returncode == 0, done.stderr
     assert "image_to_annotations (TorchServe): " in done.stderr
     assert inspect_file(output, Format.GIF).frame_count > 50
     assert read_character(kept).mask.any()
 
 
-def test_annotations_have_the_original_layout_mask_and_joints(server: Server, picture: Path, tmp_path: Path) -> None:
-    done = doodled("annotate", picture, "--torchserve-url", server.url, "-o", tmp_path / "found")
+def test_annotations_have_the_original_layout_mask_and_joints(server: Server, image: Path, tmp_path: Path) -> None:
+    done = doodled("annotate", image, "--torchserve-url", server.url, "-o", tmp_path / "found")
     assert done.returncode == 0, done.stderr
     names = {path.name for path in (tmp_path / "found").iterdir()}
     assert names - {"layers.png"} == {"image.png", "bounding_box.yaml", "texture.png", "mask.png", "char_cfg.yaml", "joint_overlay.png"}
@@ -55,29 +55,29 @@ def test_annotations_have_the_original_layout_mask_and_joints(server: Server, pi
     assert np.linalg.norm(hand - expected) < 0.05 * side
 
 
-def test_all_figures_get_their_own_folders(server: Server, picture: Path, tmp_path: Path) -> None:
-    done = doodled("annotate", picture, "--torchserve-url", server.url, "--all-figures", "-o", tmp_path / "all")
+def test_all_figures_get_their_own_folders(server: Server, image: Path, tmp_path: Path) -> None:
+    done = doodled("annotate", image, "--torchserve-url", server.url, "--all-figures", "-o", tmp_path / "all")
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / "all").iterdir()] == ["figure_1"]
 
 
-def test_reports_image_without_figure(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_reports_image_without_figure(server: Server, image: Path, tmp_path: Path) -> None:
     server.sees = 0
-    done = doodled("animate", picture, "--torchserve-url", server.url, "-o", tmp_path / "x.gif")
+    done = doodled("animate", image, "--torchserve-url", server.url, "-o", tmp_path / "x.gif")
     assert done.returncode == 1
     assert "figure" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "x.gif").exists()
 
 
-def test_unavailable_server_is_a_temporary_error(picture: Path, tmp_path: Path) -> None:
-    done = doodled("animate", picture, "--torchserve-url", "http://127.0.0.1:9", "-o", tmp_path / "x.gif")
+def test_unavailable_server_is_a_temporary_error(image: Path, tmp_path: Path) -> None:
+    done = doodled("animate", image, "--torchserve-url", "http://127.0.0.1:9", "-o", tmp_path / "x.gif")
     assert done.returncode == 75
     assert "127.0.0.1:9" in done.stderr
 
 
-def test_measure_reports_cold_and_warm_runs(server: Server, picture: Path) -> None:
-    common = ("measure", picture, "--torchserve-url", server.url, "--size", "64x64", "--fps", "5", "--repeat", "2")
+def test_measure_reports_cold_and_warm_runs(server: Server, image: Path) -> None:
+    common = ("measure", image, "--torchserve-url", server.url, "--size", "64x64", "--fps", "5", "--repeat", "2")
     done = doodled(*common)
     assert done.returncode == 0, done.stderr
     for word in ("image_to_annotations", "annotations_to_animation", "read+queue", "cold", "warm median"):

@@ -1,4 +1,4 @@
-"""`doodled edit` as a person uses it: in a browser, with a mouse, with fingers and with keys."""
+"""`doodled edit` in a browser, used with a mouse, with fingers and with keys."""
 
 from __future__ import annotations
 

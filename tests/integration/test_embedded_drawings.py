@@ -1,4 +1,4 @@
-"""The networks in process on real drawings, which they have never learnt from."""
+"""The models in process, on real drawings that they were not trained with."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def folder(root: Path, name: str) -> Path:
 
 
 def rgb(path: Path) -> Bytes:
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    assert picture is not None
-    return np.ascontiguousarray(picture[:, :, ::-1])
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    assert image is not None
+    return np.ascontiguousarray(image[:, :, ::-1])
 
 
 @pytest.mark.parametrize("name", ["char1", "char2", "char3", "char4"])

@@ -125,7 +125,7 @@ def between(values: list[float], share: float) -> float:
 
 
 def rounded(value: float, digits: int) -> Any:
-    """Equal to the value, however a tool rounds it to `digits`."""
+    """A number that equals the value, however a tool rounds it to `digits`."""
     return pytest.approx(value, abs=0.51 * 10.0**-digits + 1e-9)
 
 

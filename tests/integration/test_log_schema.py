@@ -167,7 +167,7 @@ def test_catalog_explains_warnings_and_errors(tmp_path: Path) -> None:
 def test_native_journal_fields_match_the_schema(tmp_path: Path) -> None:
     inbox = tmp_path / "root" / "inbox"
     inbox.mkdir(parents=True)
-    (inbox / "words.png").write_text("no picture")
+    (inbox / "words.png").write_text("no image")
     entries = journalled(tmp_path, DOODLED_ROOT=str(tmp_path / "root"))
     events = [entry[b"EVENT"].decode() for entry in entries]
     assert events[0] == "daemon.start"

@@ -86,14 +86,14 @@ def test_answers_are_those_of_the_models_in_process(url: str, rgb: Bytes) -> Non
 
 def test_check_finds_the_models(url: str) -> None:
     command = [sys.executable, "-m", "daemon", "check", "--oip-url", url]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT).stdout
-    assert "Models: Open Inference Protocol" in said
+    output = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT).stdout
+    assert "Models: Open Inference Protocol" in output
     for model in ("doodled_detector", "doodled_pose"):
-        assert f"{url} {model}: answers in " in said
+        assert f"{url} {model}: answers in " in output
 
 
 def test_names_that_it_does_not_have(url: str) -> None:
-    """The check fails, and says which model is missing."""
+    """The check fails and names the missing model."""
     settings = OipSettings((ServerEndpoint(url),), detector="another")
     first, second = OipPredictor(settings).health()
     assert (first.ready, second.ready) == (False, True)

@@ -53,7 +53,7 @@ def batching() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[Bytes]:
+def images() -> list[Bytes]:
     """Eight: the sample photographs, and parts of them turned over."""
     samples = [reduced(read_drawing(path).rgb) for path in DRAWINGS]
     return [np.ascontiguousarray(rgb) for rgb in [*samples, *(rgb[:, ::-1] for rgb in samples), *(rgb[::-1] for rgb in samples)]][:BATCH]
@@ -77,17 +77,17 @@ def crop(rgb: Bytes, found: tuple[Detection, ...]) -> Bytes:
     return np.ascontiguousarray(rgb[int(box.top) : int(box.bottom) + 1, int(box.left) : int(box.right) + 1])
 
 
-def test_server_and_process_give_the_same_answers_in_batches_of_one_and_of_eight(server: RealTorchServe, pictures: list[Bytes]) -> None:
+def test_server_and_process_give_the_same_answers_in_batches_of_one_and_of_eight(server: RealTorchServe, images: list[Bytes]) -> None:
     embedded, there = EmbeddedPredictor(), TorchServePredictor(server.settings)
-    here = [embedded.detections(rgb) for rgb in pictures]
+    here = [embedded.detections(rgb) for rgb in images]
     assert all(here[: len(DRAWINGS)]), "every sample photograph has a figure"
     with ThreadPoolExecutor(BATCH) as callers:
-        together = list(callers.map(there.detections, pictures))
-    alone = there.detections(pictures[0])
+        together = list(callers.map(there.detections, images))
+    alone = there.detections(images[0])
     assert max(map(far_apart, here, together)) < 1.0
     assert far_apart(here[0], alone) < 1.0
 
-    crops = [crop(rgb, found) for rgb, found in zip(pictures, here, strict=True) if found]
+    crops = [crop(rgb, found) for rgb, found in zip(images, here, strict=True) if found]
     joints = [embedded.pose(rgb).keypoints for rgb in crops]
     with ThreadPoolExecutor(BATCH) as callers:
         joints_together = [pose.keypoints for pose in callers.map(there.pose, crops)]

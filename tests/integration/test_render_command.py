@@ -78,8 +78,8 @@ def test_gif_frames_last_two_centiseconds_and_sum_exactly(tmp_path: Path) -> Non
 def test_figure_stays_in_view_on_a_transparent_background(tmp_path: Path) -> None:
     output = tmp_path / "dance.webp"
     rendered(CHARACTER, "--motion", "dance", "--size", "120x160", "--fps", "10", "-o", output)
-    with Image.open(output) as picture:
-        alphas = np.stack([np.array(frame.convert("RGBA"))[..., 3] for frame in ImageSequence.Iterator(picture)])
+    with Image.open(output) as image:
+        alphas = np.stack([np.array(frame.convert("RGBA"))[..., 3] for frame in ImageSequence.Iterator(image)])
     border = np.concatenate([alphas[:, [0, -1]].reshape(-1), alphas[:, :, [0, -1]].reshape(-1)])
     assert not border.any()
     assert (alphas.max(axis=(1, 2)) == 255).all()
@@ -98,8 +98,8 @@ def test_no_frame_has_a_fringe_of_paper_color(tmp_path: Path) -> None:
     cv2.imwrite(str(folder / "texture.png"), texture)
     output = tmp_path / "red.apng"
     rendered(folder, "--motion", "jumping_jacks", "--size", "200x200", "--fps", "8", "-o", output)
-    with Image.open(output) as picture:
-        for frame in ImageSequence.Iterator(picture):
+    with Image.open(output) as image:
+        for frame in ImageSequence.Iterator(image):
             rgba = np.array(frame.convert("RGBA")).astype(int)
             visible = rgba[rgba[..., 3] >= 128]
             assert visible[:, 1].max() < 40
@@ -148,8 +148,8 @@ def test_osmesa_and_egl_render_the_same_pixels(tmp_path: Path) -> None:
     for kind in ("egl-surfaceless", "osmesa"):
         output = tmp_path / f"{kind}.webp"
         rendered(CHARACTER, "--size", "96x96", "--fps", "5", "--gl", kind, "-o", output)
-        with Image.open(output) as picture:
-            frames[kind] = np.stack([np.array(f.convert("RGBA")) for f in ImageSequence.Iterator(picture)])
+        with Image.open(output) as image:
+            frames[kind] = np.stack([np.array(f.convert("RGBA")) for f in ImageSequence.Iterator(image)])
     assert np.abs(frames["osmesa"].astype(int) - frames["egl-surfaceless"]).max() <= 2
 
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.integration.booted import CHECKOUT
-from tests.integration.installed_doodled import LONG, PERSON, QUICK, SPOOL, STRANGER, InstalledDoodled, copy_of_character, exposure
+from tests.integration.installed_doodled import LONG, OTHER_USER, PERSON, QUICK, SPOOL, InstalledDoodled, copy_of_character, exposure
 from tests.locked import LIST_VERSIONS, installed_versions, pins
 
 SETTINGS = "etc/doodled/doodled.toml"
@@ -61,13 +61,13 @@ def test_a_person_drops_drawings_and_reads_animations(doodled):
     done = doodled.record("job.done", FILE_NAME="mine.jpg", FOLDER="dab")
     assert "llvmpipe" in done["RENDERER"]
     assert re.search(r"^0 running, 0 waiting, done \d+, failed \d+$", doodled.status) or "running" in doodled.status
-    said = doodled.machine.said("systemctl", "status", "--no-pager", "doodled")
-    assert "active (running)" in said
-    assert f'Status: "{doodled.status}"' in said
+    output = doodled.machine.output("systemctl", "status", "--no-pager", "doodled")
+    assert "active (running)" in output
+    assert f'Status: "{doodled.status}"' in output
 
 
 def test_installs_the_locked_versions(doodled):
-    installed = installed_versions(doodled.machine.said("/opt/doodled/bin/python", "-c", LIST_VERSIONS))
+    installed = installed_versions(doodled.machine.output("/opt/doodled/bin/python", "-c", LIST_VERSIONS))
     of_debian = {"pip", "setuptools"}  # whose Python made the environment
     locked = pins(CHECKOUT / "requirements.lock", "3.11")
     assert installed.keys() - locked.keys() <= {"doodled", *of_debian}
@@ -75,35 +75,35 @@ def test_installs_the_locked_versions(doodled):
     assert {name: version for name, version in installed.items() if name in locked.keys() - of_debian}.items() <= locked.items()
 
 
-def test_strangers_see_nothing(doodled):
+def test_other_users_see_nothing(doodled):
     for script in (f"ls /{SPOOL}", f"ls /{SPOOL}/inbox", f"touch /{SPOOL}/inbox/strange.png"):
-        assert doodled.machine.run("sh", "-c", script, user=STRANGER, check=False).returncode != 0
+        assert doodled.machine.run("sh", "-c", script, user=OTHER_USER, check=False).returncode != 0
 
 
 def test_what_the_daemon_may_not_take_waits_until_it_may(doodled):
-    """A folder can only be moved by who may write to it (rename(2)); persons' folders often are not for the group to write to."""
+    """Only users who may write to a folder can move it (rename(2)), and users' folders are often not writable for the group."""
     folder = copy_of_character(doodled.machine)
     doodled.as_person(f"umask 022; cp -r {folder} /{SPOOL}/inbox/kept; cp {folder}/texture.png /{SPOOL}/inbox/secret.png")
     doodled.as_person(f"chmod 600 /{SPOOL}/inbox/secret.png")
     doodled.machine.wait_for(
         lambda: "2 left in the inbox: kept (immovable), secret.png (unreadable)" in doodled.status, "both are in the status line"
     )
-    doodled.machine.wait_for(lambda: doodled.events("file.rejected", FILE_NAME="kept", REASON="immovable"), "it is told")
+    doodled.machine.wait_for(lambda: doodled.events("file.rejected", FILE_NAME="kept", REASON="immovable"), "the rejection is logged")
     assert not doodled.events("inbox.degraded")
     doodled.as_person(f"chmod g+w /{SPOOL}/inbox/kept; rm -f /{SPOOL}/inbox/secret.png")
     assert doodled.manifest("kept")["outputs"]
     assert len(doodled.events("file.rejected", FILE_NAME="kept")) == 1
 
 
-def test_a_hopeless_picture_goes_to_quarantine_with_its_sidecar(doodled):
-    """The kernel lets nobody link to other people's files that they may not write to, and this sidecar is one."""
+def test_a_hopeless_image_is_moved_to_failed_with_its_sidecar(doodled):
+    """The kernel refuses hard links to other users' files without write permission, and this sidecar is such a file."""
     doodled.as_person(f"cat >/{SPOOL}/inbox/bad.json; chmod 640 /{SPOOL}/inbox/bad.json", text='{"motions": ["dab"]}')
-    doodled.as_person(f"cat >/{SPOOL}/inbox/bad.png; chmod 640 /{SPOOL}/inbox/bad.png", text="this is no picture")
+    doodled.as_person(f"cat >/{SPOOL}/inbox/bad.png; chmod 640 /{SPOOL}/inbox/bad.png", text="this is no image")
     failed = doodled.place("failed", "bad.png.error.json")
-    doodled.machine.wait_for(failed.exists, "the picture is in quarantine")
+    doodled.machine.wait_for(failed.exists, "the image is in failed/")
     assert json.loads(failed.read_text())["error_type"] == "unsupported"
     assert json.loads(doodled.place("failed", "bad.png.options.json").read_text()) == {"motions": ["dab"]}
-    doodled.machine.wait_for(doodled.place("failed", "bad.png").exists, "the picture, too")
+    doodled.machine.wait_for(doodled.place("failed", "bad.png").exists, "the image, too")
     assert "bad.png" in doodled.as_person("doodled jobs list")
     doodled.as_person(f"cat /{SPOOL}/failed/bad.png.error.json; rm /{SPOOL}/failed/bad.png*")
 
@@ -115,8 +115,8 @@ def test_the_sandbox_is_tight(doodled):
     """The drawings of the other tests are rendered inside it."""
     assert exposure(doodled, "doodled.service") <= 1.2
     capabilities = Path(f"/proc/{doodled.main_pid}/status")
-    said = doodled.machine.said("grep", "-E", "^(CapBnd|CapEff|NoNewPrivs|Seccomp):", capabilities)
-    assert re.findall(r"\S+$", said, re.MULTILINE) == ["0000000000000000", "0000000000000000", "1", "2"]
+    output = doodled.machine.output("grep", "-E", "^(CapBnd|CapEff|NoNewPrivs|Seccomp):", capabilities)
+    assert re.findall(r"\S+$", output, re.MULTILINE) == ["0000000000000000", "0000000000000000", "1", "2"]
 
 
 def test_the_sandbox_with_a_graphics_card_renders_too(doodled):
@@ -160,9 +160,9 @@ def test_bad_settings_at_the_start_are_final(doodled):
     """A restart would not heal them."""
     (doodled.machine.root / SETTINGS).write_text("frobs = 1\n")
     assert doodled.machine.run("systemctl", "restart", "doodled", check=False).returncode != 0
-    doodled.machine.wait_for(lambda: doodled.machine.shown("doodled", "ActiveState") == "failed", "systemd gives up")
-    assert doodled.machine.shown("doodled", "ExecMainStatus") == "78"
-    assert "frobs" in doodled.machine.said("journalctl", "--unit=doodled", "--lines=20", "--output=cat")
+    doodled.machine.wait_for(lambda: doodled.machine.service_property("doodled", "ActiveState") == "failed", "systemd gives up")
+    assert doodled.machine.service_property("doodled", "ExecMainStatus") == "78"
+    assert "frobs" in doodled.machine.output("journalctl", "--unit=doodled", "--lines=20", "--output=cat")
 
 
 # --- one user's own --------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_bad_settings_at_the_start_are_final(doodled):
 
 def test_user_runs_a_daemon_of_her_own(doodled):
     machine, home = doodled.machine, f"home/{PERSON}"
-    number = machine.said("id", "--user", PERSON)
+    number = machine.output("id", "--user", PERSON)
     own = f"export HOME=/{home} XDG_RUNTIME_DIR=/run/user/{number}; "
     machine.run("loginctl", "enable-linger", PERSON)
     socket = f"/run/user/{number}/systemd/private"  # in a file system of its own, which only the machine sees
@@ -194,10 +194,10 @@ def test_user_runs_a_daemon_of_her_own(doodled):
 def test_a_stop_lets_a_job_finish(doodled):
     doodled.drop("stopped.jpg", sidecar=LONG)
     doodled.machine.wait_for(lambda: doodled.is_begun("stopped.jpg"), "it is worked on")
-    invocation = doodled.machine.shown("doodled", "InvocationID")
+    invocation = doodled.machine.service_property("doodled", "InvocationID")
     doodled.machine.run("systemctl", "stop", "doodled")
-    assert doodled.machine.shown("doodled", "Result") == "success"
-    last_words = doodled.machine.said("journalctl", "--output=cat", f"INVOCATION_ID={invocation}")  # systemd's about the service
+    assert doodled.machine.service_property("doodled", "Result") == "success"
+    last_words = doodled.machine.output("journalctl", "--output=cat", f"INVOCATION_ID={invocation}")  # systemd's about the service
     assert "Deactivated successfully" in last_words
     assert "SIGKILL" not in last_words
     assert doodled.published("stopped") == ["stopped.json"]
@@ -243,9 +243,9 @@ def test_a_hanging_daemon_is_caught_by_the_watchdog(doodled):
     doodled.machine.run("kill", f"-{signal.SIGSTOP.name.removeprefix('SIG')}", doodled.main_pid)
     doodled.machine.wait_for(lambda: doodled.restarts > restarts, "systemd starts it again")
     check_animation(doodled, "hung.jpg")
-    said = doodled.machine.said("journalctl", "--unit=doodled", "--output=cat", "--lines=200")
-    assert "Watchdog timeout" in said
-    assert "Fatal Python error: Aborted" in said  # and where each thread stood
+    output = doodled.machine.output("journalctl", "--unit=doodled", "--output=cat", "--lines=200")
+    assert "Watchdog timeout" in output
+    assert "Fatal Python error: Aborted" in output  # and where each thread stood
 
 
 def test_a_backlog_is_worked_off_after_a_boot(doodled):
@@ -263,13 +263,13 @@ def test_a_backlog_is_worked_off_after_a_boot(doodled):
 
 
 def test_the_journal_is_asked_by_fields(doodled):
-    doodled.as_person(f"echo no picture >/{SPOOL}/inbox/asked.png")
+    doodled.as_person(f"echo no image >/{SPOOL}/inbox/asked.png")
     doodled.drop("asked.jpg")
     doodled.manifest("asked.jpg")
     failed = doodled.record("job.failed", FILE_NAME="asked.png")
     assert (failed["ERROR_TYPE"], failed["PRIORITY"]) == ("unsupported", "4")  # a warning: the drawing is to blame
     done = doodled.record("job.done", FILE_NAME="asked.jpg")
-    story = doodled.machine.said("journalctl", "--unit=doodled", "--output=json", f"JOB_ID={done['JOB_ID']}").splitlines()
+    story = doodled.machine.output("journalctl", "--unit=doodled", "--output=json", f"JOB_ID={done['JOB_ID']}").splitlines()
     events = [json.loads(line)["EVENT"] for line in story]
     assert (events[0], events[-1]) == ("job.claimed", "job.done")
     assert {"stage.done"} < set(events)
@@ -279,7 +279,7 @@ def test_the_journal_is_asked_by_fields(doodled):
 # --- the installation ------------------------------------------------------------------------------------------------
 
 
-def test_installing_again_disturbs_nobody(doodled):
+def test_second_installation_does_not_restart_the_daemon(doodled):
     doodled.install()  # whatever an upgrade has left there
     pid = doodled.main_pid
     assert "done" in doodled.install()
@@ -298,25 +298,25 @@ def test_an_upgrade_keeps_settings_and_jobs(doodled):
         names = [f"upgraded{number}.jpg" for number in range(3)]
         for name in names:
             doodled.drop(name, sidecar=LONG)
-        said = doodled.install()
+        output = doodled.install()
     finally:
         project.write_text(before)
         toml.write_text(default)
     for name in names:
         check_animation(doodled, name)
     assert doodled.events("daemon.start")[-1]["VERSION"].endswith(".post1")
-    assert "doodled.toml was changed, and stays" in said
+    assert "doodled.toml was changed, and stays" in output
     assert (doodled.machine.root / SETTINGS).read_text() == mine
     assert (doodled.machine.root / f"{SETTINGS}.new").read_text().endswith("# new in this version\n")
     assert len(list((doodled.machine.root / "opt/doodled-releases").iterdir())) == 1
 
 
 def test_units_document_themselves_with_our_pages(doodled):
-    pages = re.findall(r"man:(\S+)\((\d)\)", doodled.machine.shown("doodled", "Documentation"))
+    pages = re.findall(r"man:(\S+)\((\d)\)", doodled.machine.service_property("doodled", "Documentation"))
     assert pages
     for page, section in pages:
         assert (doodled.machine.root / f"usr/local/share/man/man{section}/{page}.{section}").exists()
-    assert "network-online.target" not in doodled.machine.shown("doodled", "Wants")
+    assert "network-online.target" not in doodled.machine.service_property("doodled", "Wants")
 
 
 def test_removing_it_leaves_data_and_settings(doodled):
@@ -330,7 +330,7 @@ def test_removing_it_leaves_data_and_settings(doodled):
     assert not doodled.is_active()
     ours = ("opt/doodled", "opt/doodled-releases", "usr/local/bin/doodled", "usr/local/lib/doodled", "usr/local/share/doodled")
     assert [path for path in ours if os.path.lexists(doodled.machine.root / path)] == []
-    assert "not-found" in doodled.machine.said("systemctl", "show", "--property=LoadState", "doodled")
+    assert "not-found" in doodled.machine.output("systemctl", "show", "--property=LoadState", "doodled")
     assert doodled.place("outbox", "left.gif").exists()
     assert (doodled.machine.root / SETTINGS).exists()
     doodled.machine.run("mv", "/opt/kept", "/opt/doodled-releases")  # saves the test a minute

@@ -20,7 +20,7 @@ BAD = "a log.png"
 def logged(installed: InstalledDoodled) -> InstalledDoodled:
     """The service after a drawing that can be animated, and one that can't."""
     installed.drop("log/drawing.jpg")
-    installed.as_person(f"cat >'/{SPOOL}/inbox/{BAD}'", text="this is no picture")
+    installed.as_person(f"cat >'/{SPOOL}/inbox/{BAD}'", text="this is no image")
     assert installed.manifest("log/drawing.jpg")
     installed.machine.wait_for(lambda: installed.events("job.failed", FILE_NAME=BAD), "the image without a drawing has failed")
     installed.machine.wait_for(lambda: installed.events("job.done", FILE_NAME="drawing.jpg", FOLDER="log"), "the other one is done")
@@ -28,13 +28,13 @@ def logged(installed: InstalledDoodled) -> InstalledDoodled:
 
 
 def test_report_reads_the_journal(logged):
-    report = json.loads(logged.machine.said("/opt/doodled/bin/doodled", "report", "--journal", "--json"))
+    report = json.loads(logged.machine.output("/opt/doodled/bin/doodled", "report", "--journal", "--json"))
     of_all = ("journalctl", "--identifier=doodled", "--output=json", "--all")  # of a person's own daemon in another test, too
     for outcome in ("done", "failed"):
-        assert report[outcome] == len(logged.machine.said(*of_all, f"EVENT=job.{outcome}").splitlines())
+        assert report[outcome] == len(logged.machine.output(*of_all, f"EVENT=job.{outcome}").splitlines())
     assert BAD in [name for failure in report["failures"] for name in failure["files"]]
     assert {"decode", "segment", "render", "encode"} <= {stage["stage"] for stage in report["stages"]}
-    entries = logged.machine.said("journalctl", "--identifier=doodled", "--output=json", "--all").splitlines()
+    entries = logged.machine.output("journalctl", "--identifier=doodled", "--output=json", "--all").splitlines()
     stacks = [entry for entry in entries if "EVENT" not in json.loads(entry)]  # of a daemon that the watchdog killed in another test
     assert report["log"]["unreadable"] + report["log"]["foreign"] == len(stacks)
 
@@ -61,6 +61,8 @@ def test_queries_on_the_journal(logged, tmp_path):
 
 
 def test_journalctl_explains_warnings(logged):
-    entries = logged.machine.said("journalctl", "--catalog", "--no-pager", "--identifier=doodled", "--priority=warning", f"FILE_NAME={BAD}")
+    entries = logged.machine.output(
+        "journalctl", "--catalog", "--no-pager", "--identifier=doodled", "--priority=warning", f"FILE_NAME={BAD}"
+    )
     assert "Subject: A drawing can't be animated: unsupported" in entries
     assert "doodled jobs retry" in entries

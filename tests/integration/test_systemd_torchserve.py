@@ -38,7 +38,7 @@ class Pair:
 
     def answer_without_token(self) -> int | None:
         """The HTTP status of a request without a token; None while nothing listens, as for some seconds after a start."""
-        request = urllib.request.Request(f"{self.url}/predictions/drawn_humanoid_detector", data=b"picture")
+        request = urllib.request.Request(f"{self.url}/predictions/drawn_humanoid_detector", data=b"image")
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return int(answer.status)
@@ -50,7 +50,7 @@ class Pair:
     def memory_mb(self, user: str) -> float:
         """Memory of all processes of a user, what they share divided among them (PSS, proc_pid_smaps(5))."""
         script = f"for pid in $(pgrep -u {user}); do cat /proc/$pid/smaps_rollup; done"
-        return sum(map(int, re.findall(r"^Pss:\s+(\d+)", self.doodled.machine.said("sh", "-c", script), re.MULTILINE))) / 1024
+        return sum(map(int, re.findall(r"^Pss:\s+(\d+)", self.doodled.machine.output("sh", "-c", script), re.MULTILINE))) / 1024
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +94,14 @@ def test_a_drawing_is_animated_with_the_help_of_torchserve(both, record_property
 
 def test_only_doodled_has_a_key_and_only_one(both):
     machine = both.doodled.machine
-    assert machine.said("stat", "-c", "%a %U %G", PUBLIC_KEY) == "640 torchserve torchserve"
+    assert machine.output("stat", "-c", "%a %U %G", PUBLIC_KEY) == "640 torchserve torchserve"
     machine.run("cat", PUBLIC_KEY, user="doodled")
     for user, file in (("doodled", KEYS), (PERSON, PUBLIC_KEY), (PERSON, KEYS)):
         assert machine.run("cat", file, user=user, check=False).returncode != 0
-    assert machine.said("cat", PUBLIC_KEY) not in both.doodled.machine.said("journalctl", "--unit=doodled", "--unit=torchserve", "--all")
-    machine.wait_for(lambda: both.answer_without_token() in {400, 401}, "TorchServe listens, and refuses who has no token")
+    assert machine.output("cat", PUBLIC_KEY) not in both.doodled.machine.output(
+        "journalctl", "--unit=doodled", "--unit=torchserve", "--all"
+    )
+    machine.wait_for(lambda: both.answer_without_token() in {400, 401}, "TorchServe listens, and refuses requests without a token")
 
 
 @pytest.mark.parametrize("is_started_before", [True, False], ids=["started before TorchServe", "outlived TorchServe"])

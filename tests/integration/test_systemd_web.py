@@ -96,7 +96,7 @@ def test_running_drawing_is_seen_moving(web: InstalledDoodled) -> None:
         answer = requests.post(f"{SITE}/v1/drawings", files={"file": photograph}, data={"options": json.dumps(LONG)}, timeout=30)
     job = answer.json()["id"]
     assert preview_of(job).startswith(b"GIF89a")
-    assert web.machine.said("stat", "-c", "%U", f"/{SPOOL}/inbox/.web-viewers").strip() == "doodled-web"
+    assert web.machine.output("stat", "-c", "%U", f"/{SPOOL}/inbox/.web-viewers").strip() == "doodled-web"
     web.machine.wait_for(lambda: is_in(job, "done"), "the upload is animated")
     assert requests.get(f"{SITE}/v1/jobs/{job}/preview.gif", timeout=10).status_code == 404
 
@@ -119,20 +119,20 @@ def found(state: str, name: str) -> str:
 
 def test_the_sandbox_is_tight(web: InstalledDoodled) -> None:
     assert exposure(web, "doodled-web.service") <= 1.5
-    pid = web.machine.shown("doodled-web", "MainPID")
-    mounts = web.machine.said("cat", f"/proc/{pid}/mounts")
+    pid = web.machine.service_property("doodled-web", "MainPID")
+    mounts = web.machine.output("cat", f"/proc/{pid}/mounts")
     options = {line.split()[1]: line.split()[3].split(",")[0] for line in mounts.splitlines()}
     assert (options[f"/{SPOOL}"], options[f"/{SPOOL}/spool"], options[f"/{SPOOL}/spool/web"]) == ("rw", "ro", "rw")
-    assert web.machine.said("stat", "-c", "%U %a", f"/{SPOOL}/spool/web").strip() == "doodled-web 700"
+    assert web.machine.output("stat", "-c", "%U %a", f"/{SPOOL}/spool/web").strip() == "doodled-web 700"
 
 
 def test_a_token_closes_it_at_once(web: InstalledDoodled) -> None:
     assert requests.get(f"{SITE}/v1/jobs", timeout=10).status_code == 200
-    token = web.machine.said("doodled", "web", "token", "test").strip()
+    token = web.machine.output("doodled", "web", "token", "test").strip()
     try:
         assert requests.get(f"{SITE}/v1/jobs", timeout=10).status_code == 401
         assert requests.get(f"{SITE}/v1/jobs", headers={"Authorization": f"Bearer {token}"}, timeout=10).status_code == 200
-        link = web.machine.said("doodled", "web", "link").strip()
+        link = web.machine.output("doodled", "web", "link").strip()
         code = link.partition("#")[2]
         browser = requests.Session()
         browser.headers["Origin"] = SITE

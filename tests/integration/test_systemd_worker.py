@@ -47,8 +47,8 @@ def check_removal(doodled: InstalledDoodled) -> None:
     """Workers that run are stopped, and no instance is left enabled."""
     doodled.install("--uninstall")
     machine = doodled.machine
-    assert {machine.shown(each, "ActiveState") for each in (SCHEDULER, *map(unit, INSTANCES))} == {"inactive"}
-    assert machine.said("find", "/etc/systemd/system", f"/{UNITS}", "-name", "doodled*.service") == ""
+    assert {machine.service_property(each, "ActiveState") for each in (SCHEDULER, *map(unit, INSTANCES))} == {"inactive"}
+    assert machine.output("find", "/etc/systemd/system", f"/{UNITS}", "-name", "doodled*.service") == ""
 
 
 def unit(number: int) -> str:
@@ -57,14 +57,14 @@ def unit(number: int) -> str:
 
 def printed(doodled: InstalledDoodled, number: int) -> list[str]:
     """Lines of the present process of a worker."""
-    invocation = doodled.machine.shown(unit(number), "InvocationID")
-    return doodled.machine.said("journalctl", "--output=cat", f"_SYSTEMD_INVOCATION_ID={invocation}").splitlines()
+    invocation = doodled.machine.service_property(unit(number), "InvocationID")
+    return doodled.machine.output("journalctl", "--output=cat", f"_SYSTEMD_INVOCATION_ID={invocation}").splitlines()
 
 
 def wait_until_all_joined(doodled: InstalledDoodled) -> None:
     """The present processes of both workers can be used by the present daemon."""
     machine = doodled.machine
-    invocation = machine.shown("doodled", "InvocationID")
+    invocation = machine.service_property("doodled", "InvocationID")
     addresses = []
     for number in INSTANCES:
         machine.wait_for(lambda number=number: address(doodled, number), f"worker {number} joins")
@@ -104,7 +104,7 @@ def test_workers_animate_drawings_and_both_journals_name_the_job(cluster: Instal
     names = [f"spread{number}.jpg" for number in range(4)]
     for name in names:
         cluster.drop(name)
-    host = cluster.machine.said("hostname")
+    host = cluster.machine.output("hostname")
     for name in names:
         record = done(cluster, name)
         assert (record["HOST"], record["ATTEMPT"]) == (host, "1")
@@ -116,25 +116,25 @@ def test_workers_animate_drawings_and_both_journals_name_the_job(cluster: Instal
 def test_sandbox_is_tight(cluster: InstalledDoodled) -> None:
     assert exposure(cluster, unit(1)) <= 1.9
     assert exposure(cluster, SCHEDULER) <= 1.9
-    pid = cluster.machine.shown(unit(1), "MainPID")
-    said = cluster.machine.said("grep", "-E", "^(CapBnd|CapEff|NoNewPrivs|Seccomp):", f"/proc/{pid}/status")
-    assert re.findall(r"\S+$", said, re.MULTILINE) == ["0000000000000000", "0000000000000000", "1", "2"]
+    pid = cluster.machine.service_property(unit(1), "MainPID")
+    output = cluster.machine.output("grep", "-E", "^(CapBnd|CapEff|NoNewPrivs|Seccomp):", f"/proc/{pid}/status")
+    assert re.findall(r"\S+$", output, re.MULTILINE) == ["0000000000000000", "0000000000000000", "1", "2"]
 
 
 def test_stop_lets_the_job_finish(cluster: InstalledDoodled) -> None:
     cluster.drop("worker-stopped.jpg", sidecar=LONG)
     number = busy_worker(cluster)
-    invocation = cluster.machine.shown(unit(number), "InvocationID")
+    invocation = cluster.machine.service_property(unit(number), "InvocationID")
     try:
         cluster.machine.run("systemctl", "stop", unit(number))
-        assert cluster.machine.shown(unit(number), "Result") == "success"
+        assert cluster.machine.service_property(unit(number), "Result") == "success"
         record = done(cluster, "worker-stopped.jpg")
         assert record["ATTEMPT"] == "1"
-        said = cluster.machine.said(
+        output = cluster.machine.output(
             "journalctl", "--output=cat", f"_SYSTEMD_INVOCATION_ID={invocation}", "+", f"INVOCATION_ID={invocation}"
         )
-        assert f"job {record['JOB_ID']} animated" in said
-        assert "SIGKILL" not in said
+        assert f"job {record['JOB_ID']} animated" in output
+        assert "SIGKILL" not in output
         assert cluster.machine.run("test", "-e", f"/run/doodled-worker/{number}", check=False).returncode != 0
     finally:
         cluster.machine.run("systemctl", "start", unit(number))
@@ -144,10 +144,10 @@ def test_stop_lets_the_job_finish(cluster: InstalledDoodled) -> None:
 def test_killed_worker_is_started_again_and_its_job_goes_to_the_other(cluster: InstalledDoodled) -> None:
     cluster.drop("worker-killed.jpg", sidecar=LONG)
     number = busy_worker(cluster)
-    restarts = int(cluster.machine.shown(unit(number), "NRestarts"))
-    cluster.machine.run("kill", "-KILL", cluster.machine.shown(unit(number), "MainPID"))
+    restarts = int(cluster.machine.service_property(unit(number), "NRestarts"))
+    cluster.machine.run("kill", "-KILL", cluster.machine.service_property(unit(number), "MainPID"))
     assert done(cluster, "worker-killed.jpg")["ATTEMPT"] == "1"
-    cluster.machine.wait_for(lambda: int(cluster.machine.shown(unit(number), "NRestarts")) > restarts, "systemd starts it again")
+    cluster.machine.wait_for(lambda: int(cluster.machine.service_property(unit(number), "NRestarts")) > restarts, "systemd starts it again")
     wait_until_all_joined(cluster)
 
 
@@ -159,8 +159,8 @@ def test_worker_without_a_scheduler_in_its_settings_stays_stopped(cluster: Insta
     cluster.machine.run("systemctl", "daemon-reload")
     try:
         cluster.machine.run("systemctl", "start", unit(3))
-        cluster.machine.wait_for(lambda: cluster.machine.shown(unit(3), "ActiveState") == "failed", "systemd gives up")
-        assert "no scheduler is named" in cluster.machine.said("journalctl", "--unit", unit(3), "--output=cat")
+        cluster.machine.wait_for(lambda: cluster.machine.service_property(unit(3), "ActiveState") == "failed", "systemd gives up")
+        assert "no scheduler is named" in cluster.machine.output("journalctl", "--unit", unit(3), "--output=cat")
     finally:
         cluster.machine.run("rm", "-r", "/etc/systemd/system/doodled-worker@3.service.d")
         cluster.machine.run("systemctl", "daemon-reload")
@@ -168,7 +168,7 @@ def test_worker_without_a_scheduler_in_its_settings_stays_stopped(cluster: Insta
 
 
 def main_pids(doodled: InstalledDoodled) -> set[str]:
-    return {doodled.machine.shown(each, "MainPID") for each in (SCHEDULER, *map(unit, INSTANCES))}
+    return {doodled.machine.service_property(each, "MainPID") for each in (SCHEDULER, *map(unit, INSTANCES))}
 
 
 def test_upgrade_leaves_a_daemon_stopped_that_is_disabled(cluster: InstalledDoodled) -> None:
@@ -201,5 +201,5 @@ def test_upgrade_restarts_the_workers_that_run_and_keeps_the_jobs(cluster: Insta
     assert not processes & main_pids(cluster)
     assert cluster.events("daemon.start")[-1]["VERSION"].endswith(".post7")
     wait_until_all_joined(cluster)
-    assert {cluster.machine.said("systemctl", "is-enabled", unit(number)) for number in INSTANCES} == {"enabled"}
+    assert {cluster.machine.output("systemctl", "is-enabled", unit(number)) for number in INSTANCES} == {"enabled"}
     assert len(list((cluster.machine.root / "opt/doodled-releases").iterdir())) == 1

@@ -134,7 +134,7 @@ def drawing(order: int | None = None, argument: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("encoding", ImageEncoding)
 def test_answers_of_a_real_server(server, encoding):
-    """Boxes and joints come back in px of the picture that was given, whatever was sent."""
+    """Boxes and joints come back in px of the image that was given, whatever was sent."""
     client = Client(replace(server.settings, encoding=encoding, longest_side_px=150))
     (detection,) = client.detections(drawing())
     box = detection.box
@@ -145,13 +145,13 @@ def test_answers_of_a_real_server(server, encoding):
     assert [attempt.status for attempt in client.attempts] == [200, 200]
 
 
-def test_a_picture_without_a_figure(server):
+def test_an_image_without_a_figure(server):
     """Nothing seen is an empty tuple, and no error."""
     assert Client(server.settings).detections(np.full((64, 64, 3), 255, dtype=np.uint8)) == ()
 
 
 def test_health_asks_for_a_real_prediction(server):
-    """Every model is ready, with the workers and the batch size that describe-model tells."""
+    """Every model is ready, with the workers and the batch size that describe-model reports."""
     health = TorchServePredictor(server.settings).health()
     assert [fares.model for fares in health] == ["drawn_humanoid_detector", "drawn_humanoid_pose_estimator"]
     assert {fares.batch_size for fares in health} < {1, 4}
@@ -187,8 +187,8 @@ def test_hanging_workers(server):
     assert client.faults == ["deadline"]
 
 
-def test_a_picture_that_kills_workers(server):
-    """A picture on which worker after worker dies is blamed, and only after a probe passed."""
+def test_an_image_that_kills_workers(server):
+    """An image on which worker after worker dies is blamed, and only after a probe passed."""
     client = Client(replace(server.settings, deadline_s=90.0, read_timeout_s=20.0))
     with pytest.raises(PredictionRefused, match="Worker died") as caught:
         client.pose(drawing(DIE))
@@ -200,8 +200,8 @@ def test_a_picture_that_kills_workers(server):
 @pytest.mark.parametrize(
     ("order", "fault"), [(NO_JSON, "garbage"), (NOT_A_NUMBER, "garbage"), (RAISE, "handler_failed"), (HUGE, "too_big")]
 )
-def test_a_picture_that_breaks_the_handler(server, order, fault):
-    """A picture that is answered with nonsense, again and again, is refused while the probe passes."""
+def test_an_image_that_breaks_the_handler(server, order, fault):
+    """An image that is answered with nonsense, again and again, is refused while the probe passes."""
     client = Client(replace(server.settings, max_reply_bytes=1_000_000, backoff_first_s=0.05))
     with pytest.raises(PredictionRefused):
         client.detections(drawing(order))
@@ -210,14 +210,14 @@ def test_a_picture_that_breaks_the_handler(server, order, fault):
 
 
 def test_a_slow_server(server):
-    """A prediction that takes longer than the deadline ends with it, and blames nobody's picture."""
+    """A prediction that takes longer than the deadline ends with it, and no image is blamed."""
     client = Client(replace(server.settings, deadline_s=0.8))
     with pytest.raises(UpstreamUnavailable):
         client.detections(drawing(SLOW, 20))
 
 
 def test_a_full_queue(server):
-    """More calls than the queue holds: some are told 503, all are answered in the end."""
+    """More calls than the queue holds: some are answered with 503, all succeed in the end."""
     client = Client(replace(server.settings, deadline_s=30.0, backoff_first_s=0.2, max_attempts=50))
     with ThreadPoolExecutor(10) as pool:
         found = list(pool.map(client.pose, [drawing(SLOW, 3)] * 10))
@@ -246,7 +246,7 @@ def test_a_renewed_key(server):
 
 
 def test_a_wrong_key(server, tmp_path):
-    """A key that is refused even when read again stops the call at once; nobody's picture is blamed, and nothing shows the key."""
+    """A key that is refused even when read again stops the call at once; no image is blamed, and the key appears nowhere."""
     secret = "Sesame-open-0815"
     (tmp_path / "key").write_text(secret)
     endpoint = replace(server.endpoint, key_file=tmp_path / "key")
@@ -266,7 +266,7 @@ def test_no_key(server):
 
 
 def test_a_model_that_is_not_there(server):
-    """A model that nobody registered is a mistake of the set-up."""
+    """A model that is not registered is a mistake in the setup."""
     client = Client(replace(server.settings, detector="drawn_quadruped_detector"))
     with pytest.raises(UpstreamMisconfigured, match="ModelNotFoundException"):
         client.detections(drawing())
@@ -330,7 +330,7 @@ def test_a_call_that_is_stopped(server):
 
 
 @pytest.mark.parametrize("spoiling", Spoiling)
-def test_spoilt_replies(server, proxy, spoiling):
+def test_spoiled_replies(server, proxy, spoiling):
     """Whatever comes back instead of a reply: the call ends in time, as an outage or as a mistake of the set-up."""
     # 1 s was too short for the good reply of a server on a busy machine
     client = through(proxy, server, deadline_s=4.0, backoff_first_s=0.05, max_reply_bytes=1_000_000)
@@ -342,8 +342,8 @@ def test_spoilt_replies(server, proxy, spoiling):
 
 
 @pytest.mark.parametrize("spoiling", [Spoiling.GARBAGE, Spoiling.HALF_OF_IT, Spoiling.ENDLESS, Spoiling.ENDLESS_CHUNKS])
-def test_spoilt_replies_to_one_picture(server, proxy, spoiling):
-    """Nonsense three times, and the probe passes: the picture is to blame."""
+def test_spoiled_replies_to_one_image(server, proxy, spoiling):
+    """Nonsense three times, and the probe passes: the image is to blame."""
     client = through(proxy, server, backoff_first_s=0.02, max_reply_bytes=1_000_000)
     proxy.spoil(spoiling, times=3)
     with pytest.raises(PredictionRefused):

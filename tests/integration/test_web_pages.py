@@ -301,7 +301,7 @@ def test_result_between_question_and_answer_is_shown(site: str, page: Browser) -
 
 
 def until_running(spool: WebSpool, job: str, is_so: Callable[[], object]) -> None:
-    """Wait for a condition, while a daemon says that it works on a job."""
+    """Wait for a condition, while a stub daemon reports that it works on a job."""
 
     def is_so_now() -> object:
         spool.report(running=[job])

@@ -43,7 +43,7 @@ from pipeline.types import (
 
 @dataclass
 class NotingRenderer:
-    """Draws nothing; returns frames of the size it is told, with a dot in the corner, and remembers what it was asked for.
+    """Draws nothing; returns frames of the requested size, with a dot in the corner, and records the requests.
 
     `leaves_out` is the number of a frame from which on not even that is there.
     """
@@ -174,7 +174,7 @@ def test_figures_travel_only_in_their_layers_and_the_same_order_is_the_same_arra
     assert np.abs(first.vertices - second.vertices).max() > 0
 
 
-def test_the_automatic_camera_keeps_every_vertex_of_every_frame_in_the_picture() -> None:
+def test_the_automatic_camera_keeps_every_vertex_of_every_frame_in_the_image() -> None:
     motion = sample_scene.motion(50, step_cm=(6.0, 1.0, 0.0))
     scene = Scene((Actor(sample_scene.character(), motion, sample_scene.retarget_config()),), View(90, 60))
     renderer = NotingRenderer()
@@ -221,7 +221,7 @@ def test_an_animation_in_which_nothing_is_ever_seen_is_an_error_not_a_file() -> 
 @pytest.mark.parametrize("wanted", list(PixelLayout))
 @pytest.mark.parametrize("size", [(3, 2), (64, 64)])
 def test_frames_in_which_nothing_was_drawn_are_no_success(wanted: PixelLayout, size: tuple[int, int]) -> None:
-    """A lost graphics card says that all is well, and returns frames of the right size."""
+    """A lost graphics card reports no error, and returns frames of the right size."""
     scene = sample_scene.scene(view=View(64, 64))
     run(scene, NotingRenderer(size=size), NotingEncoder(wanted))
     with pytest.raises(BlankAnimation):
@@ -288,7 +288,7 @@ def test_actor_for_a_small_view_is_meshed_again_only_if_its_lines_are_too_thin(l
     assert max(renderer.sprites[0].rgba.shape[:2]) < 200
 
 
-def test_progress_is_told_frame_by_frame() -> None:
+def test_progress_is_reported_frame_by_frame() -> None:
     told: list[int] = []
     scene = sample_scene.scene(frames=5)
     animate(

@@ -69,7 +69,7 @@ def recorder(tmp_path: Path, name: str) -> tuple[Path, Path]:
     return program, log
 
 
-def test_each_sample_says_how_it_is_called_and_what_was_tested() -> None:
+def test_each_sample_documents_its_call_and_its_tests() -> None:
     assert {path.name for path in SAMPLES.iterdir()} == {"mail", "ntfy", "s3", "home_assistant.yaml"}
     for path in SAMPLES.iterdir():
         assert all(word in path.read_text() for word in ("Call:", "Checks:", "Untested:"))

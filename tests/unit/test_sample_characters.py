@@ -49,7 +49,7 @@ def test_files_fit_together(folder):
 
 
 def test_joints_are_the_sixteen_and_inside_the_figure(folder):
-    """Names and parents are AnimatedDrawings'; every joint lies inside the mask, root and hip together."""
+    """Names and parents are AnimatedDrawings'; every joint is inside the mask, root and hip in the same place."""
     cfg, mask, _ = contents(folder)
     assert {joint["name"]: joint["parent"] for joint in cfg["skeleton"]} == PARENTS
     places = {joint["name"]: joint["loc"] for joint in cfg["skeleton"]}
@@ -61,14 +61,14 @@ def test_joints_are_the_sixteen_and_inside_the_figure(folder):
 
 
 def test_right_is_the_figures_own(folder):
-    """The figure looks at us: its right is the picture's left."""
+    """The figure looks at us: its right is the image's left."""
     places = {joint["name"]: joint["loc"] for joint in contents(folder)[0]["skeleton"]}
     for part in ("shoulder", "elbow", "hand", "hip", "knee", "foot"):
         assert places[f"right_{part}"][0] < places[f"left_{part}"][0], part
 
 
 def test_mask_is_one_piece_without_holes_and_off_the_border(folder):
-    """A mask of several pieces, or one that is cut by the picture's border, would lose parts."""
+    """A mask of several pieces, or one that is cut by the image's border, would lose parts."""
     mask = contents(folder)[1] > 0
     assert ndimage.label(mask)[1] == 1
     assert np.array_equal(ndimage.binary_fill_holes(mask), mask)

@@ -1,4 +1,4 @@
-"""What both handlers share: pictures out of requests, a whole batch through the networks at once, JSON back.
+"""What both handlers share: images out of requests, a whole batch through the networks at once, JSON back.
 
 Runs inside TorchServe's Python, from an archive that `build_archives` packed: the parts of `pipeline` that it imports lie beside it. On a
 GPU where ONNX Runtime can use one, else on the CPU. A request that holds no image is answered with 400 and does not harm its batch.
@@ -23,7 +23,7 @@ MAX_PIXELS = 50_000_000
 FIELDS = ("data", "body")
 THREADS = 2
 
-Picture = np.ndarray
+ImageArray = np.ndarray
 
 
 class Answering:
@@ -41,15 +41,15 @@ class Answering:
         available = set(onnxruntime.get_available_providers())
         self.predictor = EmbeddedPredictor(folder, threads=THREADS, providers=[name for name in wanted if name in available])
 
-    def answers(self, rows: Sequence[dict[str, Any]], context: Any, predict: Callable[[list[Picture]], list[Any]]) -> list[Any]:
-        """A reply for each request, in order; pictures that can be read go through `predict` together."""
-        pictures = [_picture(row) for row in rows]
-        readable = [picture for picture in pictures if picture is not None]
+    def answers(self, rows: Sequence[dict[str, Any]], context: Any, predict: Callable[[list[ImageArray]], list[Any]]) -> list[Any]:
+        """A reply for each request, in order; images that can be read go through `predict` together."""
+        images = [_image(row) for row in rows]
+        readable = [image for image in images if image is not None]
         replies = iter(predict(readable) if readable else [])
         answers = []
-        for place, picture in enumerate(pictures):
+        for place, image in enumerate(images):
             context.set_response_content_type(place, "application/json")
-            if picture is None:
+            if image is None:
                 context.set_response_status(code=400, phrase="Bad Request", idx=place)
                 answers.append({"code": 400, "type": "BadRequest", "message": "the field data holds no image that can be read"})
             else:
@@ -57,18 +57,18 @@ class Answering:
         return answers
 
 
-def layers(mask: Picture | None, parts: Picture | None = None) -> dict[str, str]:
+def layers(mask: ImageArray | None, parts: ImageArray | None = None) -> dict[str, str]:
     """Fields `mask` and `parts` of a reply, base64 PNGs: 0..255 for how likely the figure is there, and the `BodyPart` of each pixel."""
     content = {"mask": None if mask is None else np.round(mask * 255.0).astype(np.uint8), "parts": parts}
     return {name: _png(layer) for name, layer in content.items() if layer is not None}
 
 
-def _png(layer: Picture) -> str:
+def _png(layer: ImageArray) -> str:
     _, content = cv2.imencode(".png", layer)
     return base64.b64encode(content.tobytes()).decode("ascii")
 
 
-def _picture(row: dict[str, Any]) -> Picture | None:
+def _image(row: dict[str, Any]) -> ImageArray | None:
     content = next((row[name] for name in FIELDS if row.get(name) is not None), None)
     if not isinstance(content, bytes | bytearray):
         return None

@@ -1,4 +1,4 @@
-"""`drawn_humanoid_detector`: the figures in a picture, as AnimatedDrawings' clients expect them, each with a mask that they ignore."""
+"""`drawn_humanoid_detector`: the figures in an image, as AnimatedDrawings' clients expect them, each with a mask that they ignore."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Detector(Answering):
         predictor = self.predictor
         if rows is None or predictor is None:
             return None
-        return self.answers(rows, context, lambda pictures: [[_entry(one) for one in found] for found in predictor.detections_in(pictures)])
+        return self.answers(rows, context, lambda images: [[_entry(one) for one in found] for found in predictor.detections_in(images)])
 
 
 def _entry(found: Detection) -> dict[str, Any]:

@@ -16,7 +16,7 @@ ALARM_SCORE = 0.3
 
 
 def alarm_report(predictor: EmbeddedPredictor, first: int, count: int, out: Path, side: int) -> dict[str, Any]:
-    """How many of `count` held-out pictures without a figure raise an alarm; draws those with the highest scores."""
+    """How many of `count` held-out images without a figure raise an alarm; draws those with the highest scores."""
     found: list[tuple[float, np.ndarray]] = []
     seed = first
     while len(found) < count:
@@ -24,11 +24,11 @@ def alarm_report(predictor: EmbeddedPredictor, first: int, count: int, out: Path
             rgb = drawn_sample(seed, size=side, split="heldout").rgb
             best = max(predictor.detections(rgb), key=lambda one: one.score, default=None)
             score = best.score if best is not None else 0.0
-            picture = rgb.copy()
+            image = rgb.copy()
             if best is not None:
                 corners = edges(best).astype(int)
-                cv2.rectangle(picture, tuple(corners[:2].tolist()), tuple(corners[2:].tolist()), (255, 0, 0), 3)
-            found.append((score, drawn_tile(picture, None, None, f"{seed} {score:.2f}")))
+                cv2.rectangle(image, tuple(corners[:2].tolist()), tuple(corners[2:].tolist()), (255, 0, 0), 3)
+            found.append((score, drawn_tile(image, None, None, f"{seed} {score:.2f}")))
         seed += 1
     found.sort(key=lambda one: -one[0])
     cv2.imwrite(str(out / "alarms.png"), sheet([tile for _, tile in found[:32]])[:, :, ::-1])
@@ -38,7 +38,7 @@ def alarm_report(predictor: EmbeddedPredictor, first: int, count: int, out: Path
 
 
 def wilson_interval(hits: int, count: int) -> tuple[float, float]:
-    """Where the share that `hits` of `count` are a sample of lies, with 95 % confidence (Wilson 1927)."""
+    """The 95 % confidence interval of a share of which `hits` of `count` are a sample (Wilson 1927)."""
     z, share = 1.96, hits / count
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * float(np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))) / (1 + z * z / count)

@@ -1,4 +1,4 @@
-"""Random augmentation of crops and pictures: they are turned, bent, moved, mirrored, recolored, and cut out as detectors do."""
+"""Random augmentation of crops and images: they are turned, bent, moved, mirrored, recolored, and cut out as detectors do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIRRORED_LABELS = np.array(MIRRORED_PARTS, np.uint8)
 BEND_NODES = 4
 """Random displacements across and down a crop, between which its bend is smooth."""
 BEND_STEPS = 6
-"""Steps of the iteration that finds where a point goes: bends are gentle, and it converges in a few."""
+"""Steps of the iteration that finds where a point moves to: bends are gentle, and it converges in a few."""
 
 COARSE = 4
 """The figure's bounds are measured at a size that is this many times smaller: a random shift by more pixels follows."""
@@ -108,36 +108,36 @@ def _turn_deg(rng: Rng, config: dict[str, Any]) -> float:
     return float(np.clip(rng.normal(0.0, config["turn_deg"]), -45.0, 45.0)) if draw < 0.7 else 0.0
 
 
-def whole_picture(
-    picture: np.ndarray, boxes: np.ndarray, rng: Rng, side: int, config: dict[str, Any]
+def whole_image(
+    image: np.ndarray, boxes: np.ndarray, rng: Rng, side: int, config: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A random view of a whole picture, and its labels, for the detector.
+    """A random view of a whole image, and its labels, for the detector.
 
     Args:
-        picture: (P, P, 4) uint8, RGB and the mask of all figures.
-        boxes: (k, 4) left, top, right, bottom, px of the picture; NaN where there is none.
+        image: (P, P, 4) uint8, RGB and the mask of all figures.
+        boxes: (k, 4) left, top, right, bottom, px of the image; NaN where there is none.
         side: of the square, px.
         config: the table `augmentation` of the detector.
     Returns:
         rgb (side, side, 3) uint8, mask (side/2, side/2) uint8 0..255, boxes (n, 4) px of the square, cut to it.
     """
     if rng.random() < config["on_its_side"]:  # what is not upright is no figure: of four turns the upright one is to score highest
-        picture = np.ascontiguousarray(np.rot90(picture, int(rng.integers(1, 4))))
-        picture[:, :, 3] = 0
+        image = np.ascontiguousarray(np.rot90(image, int(rng.integers(1, 4))))
+        image[:, :, 3] = 0
         boxes = np.full_like(boxes, np.nan)
-    length = picture.shape[0]
+    length = image.shape[0]
     zoom = side / length * (1.0 if rng.random() < 0.35 else rng.uniform(*config["zoom"]))
     stretch = 2.0 ** rng.normal(0.0, 0.08)
     is_mirrored = rng.random() < 0.5
     linear = np.diag([zoom * stretch * (-1.0 if is_mirrored else 1.0), zoom / stretch])
     offset = side / 2 - linear @ np.full(2, length / 2) + rng.normal(0.0, config["shift"], 2) * side * (zoom * length != side)
-    rgb = np.ascontiguousarray(picture[:, :, :3])
+    rgb = np.ascontiguousarray(image[:, :, :3])
     paper = paper_color(rgb) if rng.random() < 0.8 else tuple(float(c) for c in rng.integers(0, 256, 3))
     corners = boxes[~np.isnan(boxes[:, 0])].reshape(-1, 2, 2) @ linear.T + offset
     kept = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
     inside = np.clip(kept, 0.0, side)
     share = _area(inside) / np.maximum(_area(kept), 1e-6)
-    mask = _warped(np.ascontiguousarray(picture[:, :, 3]), linear, offset, side, (0.0, 0.0, 0.0))
+    mask = _warped(np.ascontiguousarray(image[:, :, 3]), linear, offset, side, (0.0, 0.0, 0.0))
     rgb = _warped(rgb, linear, offset, side, paper)
     return recolored(rgb, rng), cv2.resize(mask, (side // 2, side // 2), interpolation=cv2.INTER_AREA), inside[share > KEPT_SHARE]
 
@@ -171,7 +171,7 @@ def _sampled_bend(rng: Rng, side: int, strength: float) -> np.ndarray:
 
 
 def _bent_points(points: np.ndarray, bend: np.ndarray | None) -> np.ndarray:
-    """Where points (n, 2) of the square go: p goes to q with q + bend(q) = p, found by fixed-point iteration."""
+    """The bent points (n, 2) of the square: p moves to q with q + bend(q) = p, found by fixed-point iteration."""
     if bend is None:
         return points
     side = len(bend)
@@ -231,7 +231,7 @@ def _cut_out(rgb: np.ndarray, mask: np.ndarray, rng: Rng, config: dict[str, Any]
 
 
 def _bounds(mask: np.ndarray) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom, px, of what is set in a mask (h, w) uint8 0..255, the latter two exclusive; None if nothing is."""
+    """Bounds of the set pixels of a mask (h, w) uint8 0..255: left, top, right, bottom, px, the latter two exclusive; None if empty."""
     drawn = mask > 127
     xs, ys = np.flatnonzero(drawn.any(axis=0)), np.flatnonzero(drawn.any(axis=1))
     return (int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1) if len(xs) else None

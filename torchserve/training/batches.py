@@ -1,4 +1,4 @@
-"""Batches from shards, for the pose network and the detector; their content depends on the seed, the step and the shards alone."""
+"""Batches from shards, for the pose network and the detector; their content depends only on the seed, the step and the shards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from augmentation import Rng, figure_crop, whole_picture
+from augmentation import Rng, figure_crop, whole_image
 from losses import UNKNOWN_PART
 from torch import Tensor
 
@@ -22,7 +22,7 @@ DETECTOR_STRIDE = 4
 """Px of the square per cell of the detector's maps."""
 
 BUMP_WIDTH, BUMP_CELLS = 0.11, 0.5
-"""Standard deviation of the bump around a centre: a share of the box's side, plus a part of a cell."""
+"""Standard deviation of the bump around a center: a share of the box's side, plus a part of a cell."""
 
 SIDES_FROM = 0.35
 """The sides of a box are learned in cells where its bump is higher than this."""
@@ -33,13 +33,13 @@ DRAWS = 100
 
 @dataclass(frozen=True)
 class Place:
-    """One crop or whole picture of a shard.
+    """One crop or whole image of a shard.
 
     Attributes:
-        pixels: (n, C, C, 4) uint8, the memory-mapped file; RGB and `BodyPart`s of crops, or the mask, 0 or 255, of pictures.
+        pixels: (n, C, C, 4) uint8, the memory-mapped file; RGB and `BodyPart`s of crops, or the mask, 0 or 255, of images.
         row: which of the n it is.
-        keypoints: (17, 3) px and visibility, of crops; of pictures, as `boxes`, and unused.
-        boxes: of crops (4,) left, top, right, bottom of the figure, px; of pictures (k, 4), of all figures, NaN where there is none.
+        keypoints: (17, 3) px and visibility, of crops; of images, as `boxes`, and unused.
+        boxes: of crops (4,) left, top, right, bottom of the figure, px; of images (k, 4), of all figures, NaN where there is none.
         kind: style, medium and paper.
     """
 
@@ -60,8 +60,8 @@ def crops_of(folders: list[Path]) -> list[Place]:
     return found
 
 
-def pictures_of(folders: list[Path]) -> list[Place]:
-    """Every whole picture in the shards."""
+def images_of(folders: list[Path]) -> list[Place]:
+    """Every whole image in the shards."""
     found = []
     for folder in folders:
         pixels, labels = np.load(folder / "pictures.npy", mmap_mode="r"), np.load(folder / "labels.npz")
@@ -96,20 +96,20 @@ def pose_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Batch:
 
 
 def detector_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Batch:
-    """`config["batch"]` pictures, augmented, and the targets of `losses.detector_loss`."""
+    """`config["batch"]` images, augmented, and the targets of `losses.detector_loss`."""
     side, count = config["side"], config["batch"]
     cells = side // DETECTOR_STRIDE
     rgb = np.empty((count, side, side, 3), np.uint8)
     masks = np.empty((count, side // 2, side // 2), np.float32)
-    centres, weight = np.zeros((2, count, cells, cells), np.float32)
+    centers, weight = np.zeros((2, count, cells, cells), np.float32)
     sides = np.zeros((count, 4, cells, cells), np.float32)
     for row, number in enumerate(rng.integers(len(places), size=count)):
         place = places[number]
-        rgb[row], mask, boxes = whole_picture(np.asarray(place.pixels[place.row]), place.boxes, rng, side, config["augmentation"])
+        rgb[row], mask, boxes = whole_image(np.asarray(place.pixels[place.row]), place.boxes, rng, side, config["augmentation"])
         masks[row] = mask / 255.0
         for box in boxes:
-            draw_box(box / DETECTOR_STRIDE, centres[row], sides[row], weight[row])
-    target = {"mask": masks, "centres": centres, "sides": sides, "weight": weight}
+            draw_box(box / DETECTOR_STRIDE, centers[row], sides[row], weight[row])
+    target = {"mask": masks, "centres": centers, "sides": sides, "weight": weight}
     return _tensor(rgb), {name: torch.from_numpy(array) for name, array in target.items()}
 
 
@@ -123,16 +123,16 @@ def _drawn_place(places: list[Place], rng: Rng, *, figure: bool) -> Place:
     return place
 
 
-def draw_box(box: np.ndarray, centres: np.ndarray, sides: np.ndarray, weight: np.ndarray) -> None:
-    """Draw a box into the detector's targets: a bump at its centre, as wide as the figure, and its sides where the bump is high.
+def draw_box(box: np.ndarray, centers: np.ndarray, sides: np.ndarray, weight: np.ndarray) -> None:
+    """Draw a box into the detector's targets: a bump at its center, as wide as the figure, and its sides where the bump is high.
 
     Args:
         box: (4,) left, top, right, bottom, cells.
-        centres: (C, C) the highest bump so far; written to.
+        centers: (C, C) the highest bump so far; written to.
         sides: (4, C, C) distances to left, top, right, bottom, shares of the square's side; written to.
         weight: (C, C) the bump of the box whose sides are in `sides`; written to.
     """
-    cells = len(centres)
+    cells = len(centers)
     across = np.arange(cells) + 0.5
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     wide, tall = max(box[2] - box[0], 1.0), max(box[3] - box[1], 1.0)
@@ -141,10 +141,10 @@ def draw_box(box: np.ndarray, centres: np.ndarray, sides: np.ndarray, weight: np
     bump = bump * np.exp(-(((across - (row + 0.5)) / (BUMP_WIDTH * tall + BUMP_CELLS)) ** 2) / 2)[:, None]
     is_highest = (bump > SIDES_FROM) & (bump > weight)
     weight[is_highest] = bump[is_highest]
-    np.maximum(centres, bump, out=centres)
+    np.maximum(centers, bump, out=centers)
     distances = (across[None, :] - box[0], across[:, None] - box[1], box[2] - across[None, :], box[3] - across[:, None])
     for number, distance in enumerate(distances):
-        share = np.broadcast_to(np.maximum(distance / cells, 0.0), centres.shape)
+        share = np.broadcast_to(np.maximum(distance / cells, 0.0), centers.shape)
         sides[number][is_highest] = share[is_highest]
 
 

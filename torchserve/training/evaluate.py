@@ -1,7 +1,7 @@
 """Measure the exported networks through `EmbeddedPredictor`, as the pipeline uses them.
 
-`python evaluate.py --models pipeline/models --out FOLDER --count 400 --empty 400 [--real FOLDER ...]` draws held-out pictures, which have
-styles, mediums and papers that nothing was trained with, and as many without a figure as `--empty` says. It writes `report.json`, the
+`python evaluate.py --models pipeline/models --out FOLDER --count 400 --empty 400 [--real FOLDER ...]` draws held-out images, partly in
+styles, mediums and papers that are not in the training data, and as many without a figure as `--empty` says. It writes `report.json`, the
 model card's tables as `tables.md`, and contact sheets: `worst.png` and `alarms.png`. `--real` are folders of AnimatedDrawings characters
 (`char_cfg.yaml`, `texture.png`, perhaps `image.jpg`), which are never trained with.
 """
@@ -22,7 +22,7 @@ from alarms import ALARM_SCORE, alarm_report
 from drawings.figures.marks import GUESSED, VISIBLE
 from drawings.sample import Sample, drawn_sample
 from real_drawings import real_report
-from views import crop_of, drawn_tile, edges, in_picture, mask_in_crop, parts_in_crop, sheet
+from views import crop_of, drawn_tile, edges, in_image, mask_in_crop, parts_in_crop, sheet
 
 from pipeline.adapters.embedded import EmbeddedPredictor
 from pipeline.pose.heatmaps import box_overlap
@@ -35,8 +35,8 @@ NEAR_SHARE = 0.1
 FOUND_OVERLAP = 0.5
 """A figure is found if a detection's box has an intersection over union with its own of more than this."""
 
-PICTURE_SIDE = 512
-"""Longer side of the pictures, px."""
+IMAGE_SIDE = 512
+"""Longer side of the images, px."""
 
 WORST = 50
 """How many figures the contact sheet of the worst shows."""
@@ -50,10 +50,10 @@ class Outcome:
     """The measures of one drawn figure.
 
     Attributes:
-        seed: of its picture.
-        kinds: its style, medium, paper and number of figures in the picture.
+        seed: of its image.
+        kinds: its style, medium, paper and number of figures in the image.
         overlap: IoU of its box with the best detection's.
-        mask_iou: IoU of its mask in the picture; 0 if it was not found.
+        mask_iou: IoU of its mask in the image; 0 if it was not found.
         near: of each visible joint, whether it is near; so are `near_limbs` of the limbs' and `near_hidden` of the hidden ones.
         errors: (17,) distances of the joints, shares of the box's longer side; NaN of those that are not visible.
         parts_common, parts_either: (18,) pixels of each `BodyPart` in both, and in either, of answer and label; None without an answer.
@@ -79,7 +79,7 @@ class Outcome:
 
 
 def measured(sample: Sample, seed: int, predictor: EmbeddedPredictor) -> tuple[list[Outcome], list[tuple[float, bool]], int]:
-    """Outcomes of a picture's figures; of each detection its score and whether it is a figure; and how many figures there are."""
+    """Outcomes of an image's figures; of each detection its score and whether it is a figure; and how many figures there are."""
     found = predictor.detections(sample.rgb)
     free = list(found)
     outcomes = []
@@ -102,13 +102,13 @@ def average_precision(hits: list[tuple[float, bool]], count: int) -> float:
 
     Args:
         hits: score of each detection, and whether it is a figure.
-        count: figures in all pictures.
+        count: figures in all images.
     """
     order = sorted(hits, key=lambda hit: -hit[0])
-    right = np.cumsum([is_right for _, is_right in order])
-    precision = right / np.arange(1, len(order) + 1)
+    correct = np.cumsum([is_correct for _, is_correct in order])
+    precision = correct / np.arange(1, len(order) + 1)
     precision = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(sum(p for p, (_, is_right) in zip(precision, order, strict=True) if is_right) / max(1, count))
+    return float(sum(p for p, (_, is_correct) in zip(precision, order, strict=True) if is_correct) / max(1, count))
 
 
 def summary(outcomes: Iterable[Outcome]) -> dict[str, float]:
@@ -123,7 +123,7 @@ def summary(outcomes: Iterable[Outcome]) -> dict[str, float]:
             "pck": float(np.mean([n for one in found for n in one.near] or [True])),
             "pck_limbs": float(np.mean([n for one in found for n in one.near_limbs] or [True])),
             "pck_hidden": float(np.mean([n for one in found for n in one.near_hidden] or [True])),
-            "all_right": float(np.mean([all(one.near_limbs) for one in found])),
+            "limbs_correct": float(np.mean([all(one.near_limbs) for one in found])),
         }
     named = [(one.parts_common, one.parts_either) for one in found if one.parts_common is not None and one.parts_either is not None]
     if named:
@@ -133,12 +133,12 @@ def summary(outcomes: Iterable[Outcome]) -> dict[str, float]:
 
 
 def synthetic_report(predictor: EmbeddedPredictor, first: int, count: int, out: Path) -> dict[str, Any]:
-    """Measures over `count` held-out pictures, whole and by kind; draws the contact sheet of the worst."""
+    """Measures over `count` held-out images, whole and by kind; draws the contact sheet of the worst."""
     outcomes: list[Outcome] = []
     hits: list[tuple[float, bool]] = []
     figures, empty, alarms = 0, 0, 0
     for seed in range(first, first + count):
-        sample = drawn_sample(seed, size=PICTURE_SIDE, split="heldout")
+        sample = drawn_sample(seed, size=IMAGE_SIDE, split="heldout")
         fared, found, number = measured(sample, seed, predictor)
         outcomes += fared
         hits += found
@@ -167,7 +167,7 @@ def synthetic_report(predictor: EmbeddedPredictor, first: int, count: int, out: 
 
 
 COLUMNS = {
-    "figures": "figures", "found": "found", "pck_limbs": "joints near", "all_right": "all limbs right", "mask_iou": "mask IoU",
+    "figures": "figures", "found": "found", "pck_limbs": "joints near", "limbs_correct": "all limbs correct", "mask_iou": "mask IoU",
     "parts_miou": "parts mIoU",
 }  # fmt: skip
 """Keys of `summary` and the headings of their columns."""
@@ -205,7 +205,7 @@ def _outcome(
     reach = max(box[2] - box[0], box[3] - box[1])
     apart = np.hypot(*(points[:, :2] + corner - (truth[:, :2] + 0.5)).T) / reach
     seen, hidden = truth[:, 2] == VISIBLE, truth[:, 2] == GUESSED
-    mask = in_picture(shown > FIGURE_PROBABILITY, corner, sample.rgb.shape[:2])
+    mask = in_image(shown > FIGURE_PROBABILITY, corner, sample.rgb.shape[:2])
     iou = float((mask & figure.mask).sum() / max(1, (mask | figure.mask).sum()))
     near = apart <= NEAR_SHARE
     limbs = [bool(near[row]) for row in LIMBS if seen[row]]
@@ -213,7 +213,7 @@ def _outcome(
     tile = drawn_tile(cut, points, shown, f"{seed} {kinds['style'][:12]} {iou:.2f}", wanted)
     outcome = Outcome(seed, kinds, overlap, iou, near[seen].tolist(), limbs, near[hidden].tolist(), np.where(seen, apart, np.nan).tolist())
     if pose.parts is not None:
-        named = in_picture(parts_in_crop(pose, cut.shape[:2]), corner, sample.rgb.shape[:2])
+        named = in_image(parts_in_crop(pose, cut.shape[:2]), corner, sample.rgb.shape[:2])
         pairs = [(named == part, figure.parts == part) for part in BodyPart]
         outcome.parts_common = np.array([(one & other).sum() for one, other in pairs])
         outcome.parts_either = np.array([(one | other).sum() for one, other in pairs])
@@ -241,7 +241,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--first", type=int, default=1_000_000)
     parser.add_argument("--count", type=int, default=400)
-    parser.add_argument("--empty", type=int, default=0, help="pictures without a figure, beside those of --count")
+    parser.add_argument("--empty", type=int, default=0, help="images without a figure, beside those of --count")
     parser.add_argument("--real", type=Path, nargs="*", default=[], help="folders of characters")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -251,7 +251,7 @@ def main() -> None:
         report["synthetic"] = synthetic_report(predictor, arguments.first, arguments.count, arguments.out)
         (arguments.out / "tables.md").write_text(tables(report["synthetic"]), encoding="utf-8")
     if arguments.empty:
-        report["without_figure"] = alarm_report(predictor, arguments.first, arguments.empty, arguments.out, PICTURE_SIDE)
+        report["without_figure"] = alarm_report(predictor, arguments.first, arguments.empty, arguments.out, IMAGE_SIDE)
     if arguments.real:
         report["real"] = real_report(predictor, arguments.real, arguments.out)
     (arguments.out / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")

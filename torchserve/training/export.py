@@ -25,15 +25,15 @@ SMALLEST_HALVED = 256
 """Weights with fewer values stay in single precision: halving them saves next to nothing."""
 
 
-class FromPictures(nn.Module):
+class FromImages(nn.Module):
     """A network that takes (N, S, S, 3) uint8."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        return self.network(pictures.permute(0, 3, 1, 2).to(torch.float32) * (1.0 / 255.0))
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return self.network(images.permute(0, 3, 1, 2).to(torch.float32) * (1.0 / 255.0))
 
 
 def export_network(name: str, checkpoint: Path, out: Path) -> dict[str, float]:
@@ -48,13 +48,13 @@ def export_network(name: str, checkpoint: Path, out: Path) -> dict[str, float]:
     config = state["config"]
     network = new_network(name, config)
     network.load_state_dict(state["average"])
-    whole = FromPictures(network).eval()
+    whole = FromImages(network).eval()
     side = config["side"]
-    pictures = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (2, side, side, 3), dtype=np.uint8))
+    images = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (2, side, side, 3), dtype=np.uint8))
     batch = {0: "pictures"}
     torch.onnx.export(
         whole,
-        (pictures,),
+        (images,),
         str(out),
         input_names=["pictures"],
         output_names=list(OUTPUTS[name]),
@@ -67,9 +67,9 @@ def export_network(name: str, checkpoint: Path, out: Path) -> dict[str, float]:
     onnx.checker.check_model(model)
     onnx.save(model, str(out))
     session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
-    answers = session.run(list(OUTPUTS[name]), {"pictures": pictures.numpy()})
+    answers = session.run(list(OUTPUTS[name]), {"pictures": images.numpy()})
     with torch.no_grad():
-        wanted = [part.numpy() for part in whole(pictures)]
+        wanted = [part.numpy() for part in whole(images)]
     apart = max(float(np.abs(mine - theirs).max()) for mine, theirs in zip(answers, wanted, strict=True))
     return {"megabytes": round(out.stat().st_size / 1e6, 2), "greatest_difference": round(apart, 4)}
 

@@ -22,25 +22,25 @@ HALVED = "_half"
 """What `export.with_half_weights` adds to the names of the weights that it halves."""
 
 
-def inherit(network: nn.Module, relative: Path, pictures: Tensor) -> list[str]:
+def inherit(network: nn.Module, relative: Path, images: Tensor) -> list[str]:
     """Copy into `network` the weights of a checkpoint (.pt) or an exported network (.onnx) that fit by name and shape.
 
     Args:
         relative: the file.
-        pictures: (N, 3, S, S) float32 0..1, on which an ONNX file's normalizations are measured.
+        images: (N, 3, S, S) float32 0..1, on which an ONNX file's normalizations are measured.
     Returns:
         The sorted names of what keeps its initial weights: parameters after a checkpoint, layers after an ONNX file.
     """
     if relative.suffix == ".onnx":
-        return _from_onnx(network, relative, pictures)
-    learnt = torch.load(relative, weights_only=True)["average"]
+        return _from_onnx(network, relative, images)
+    learned = torch.load(relative, weights_only=True)["average"]
     mine = network.state_dict()
-    fitting = {name: value for name, value in learnt.items() if name in mine and mine[name].shape == value.shape}
+    fitting = {name: value for name, value in learned.items() if name in mine and mine[name].shape == value.shape}
     network.load_state_dict(mine | fitting)
     return sorted(name for name in mine if name not in fitting)
 
 
-def _from_onnx(network: nn.Module, path: Path, pictures: Tensor) -> list[str]:
+def _from_onnx(network: nn.Module, path: Path, images: Tensor) -> list[str]:
     """Copy into `network` the weights of an ONNX file that fit; the sorted names of the layers that keep their own."""
     layers = dict(network.named_modules())
     new = {name for name, layer in layers.items() if isinstance(layer, nn.Conv2d | nn.Linear)}
@@ -63,7 +63,7 @@ def _from_onnx(network: nn.Module, path: Path, pictures: Tensor) -> list[str]:
                 _leave_as_it_is(after)
                 after.bias.copy_(torch.from_numpy(bias))
                 folded.append((layer, after))
-    _unfold(network, folded, pictures)
+    _unfold(network, folded, images)
     return sorted(new)
 
 
@@ -105,7 +105,7 @@ def _leave_as_it_is(norm: nn.BatchNorm2d) -> None:
     norm.running_var.fill_(1.0 - norm.eps)  # type: ignore[union-attr]
 
 
-def _unfold(network: nn.Module, folded: list[tuple[nn.Conv2d, nn.BatchNorm2d]], pictures: Tensor) -> None:
+def _unfold(network: nn.Module, folded: list[tuple[nn.Conv2d, nn.BatchNorm2d]], images: Tensor) -> None:
     """Give normalizations the statistics of their inputs, and parameters that undo them, so that the network's outputs stay the same.
 
     The filters before them are scaled to unit length, and the statistics with them.
@@ -120,7 +120,7 @@ def _unfold(network: nn.Module, folded: list[tuple[nn.Conv2d, nn.BatchNorm2d]], 
     was_training = network.training
     network.eval()
     with torch.no_grad():
-        network(pictures)
+        network(images)
         for hook in hooks:
             hook.remove()
         for layer, norm in folded:

@@ -44,7 +44,7 @@ from pipeline.types.keypoints import ARMS, HIPS, LEGS
 FILL = 0.84
 """Of the square: a figure's longer side, between the 0.8 of a crop with its whole margin and the 0.9 of one without."""
 NEAR, NEAR_HIP = 0.1, 0.15
-"""A joint, and a hip, is right within these distances, shares of the box's longer side."""
+"""A joint, and a hip, is correct within these distances, shares of the box's longer side."""
 
 RIDGE = 1e-3
 """Weight of the squares of the weights in the loss."""
@@ -71,7 +71,7 @@ class Seen:
     keypoints: Floats
     side: float
 
-    def is_right(self, joints: Floats, limb: LimbKeypoints) -> NDArray[np.bool_]:
+    def are_correct(self, joints: Floats, limb: LimbKeypoints) -> NDArray[np.bool_]:
         """(n,) whether all visible joints of choices (n, 3, 2 or more) are near."""
         wanted = self.keypoints[list(limb)]
         reach = np.array([NEAR_HIP if joint in HIPS else NEAR for joint in limb]) * self.side
@@ -97,19 +97,19 @@ def ask_network(network: Path, places: list[Place]) -> list[Seen]:
 
 
 def fitted(groups: list[tuple[Floats, NDArray[np.bool_]]]) -> Floats:
-    """Weights (m,) of measures (n, m) that maximize the likelihood of the right choices (n,) in their groups.
+    """Weights (m,) of measures (n, m) that maximize the likelihood of the correct choices (n,) in their groups.
 
-    Groups without a right choice, or without a wrong one, are left out; all have the same number of choices.
+    Groups without a correct choice, or without a wrong one, are left out; all have the same number of choices.
     """
     groups = [group for group in groups if group[1].any() and not group[1].all()]
-    measures, right = np.stack([group[0] for group in groups]), np.stack([group[1] for group in groups])
+    measures, correct = np.stack([group[0] for group in groups]), np.stack([group[1] for group in groups])
     spread = measures.std(axis=(0, 1)) + 1e-9
     scaled = (measures - measures.mean(axis=(0, 1))) / spread
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         scores = scaled @ weights
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        good = np.where(right, powers, 1e-300)
+        good = np.where(correct, powers, 1e-300)
         chance, wanted = powers / powers.sum(axis=1, keepdims=True), good / good.sum(axis=1, keepdims=True)
         slope = np.einsum("nm,nmf->f", chance - wanted, scaled) / len(groups)
         surprise = float(np.mean(np.log(powers.sum(axis=1)) - np.log(good.sum(axis=1))))
@@ -124,15 +124,15 @@ def weights_for(figures: list[Seen], limbs: tuple[LimbKeypoints, LimbKeypoints])
     answers = [figure.answer for figure in figures]
     orders = (limbs, limbs[::-1])
     choices = [[limb_choices(answer.chances, answer.mask, *order) for order in orders] for answer in answers]
-    right = [
-        [figure.is_right(joints, limb) for (joints, _), limb in zip(sides, limbs, strict=True)]
+    correct = [
+        [figure.are_correct(joints, limb) for (joints, _), limb in zip(sides, limbs, strict=True)]
         for figure, sides in zip(figures, choices, strict=True)
     ]
     alone = fitted(
-        [(measures, good) for sides, both in zip(choices, right, strict=True) for (_, measures), good in zip(sides, both, strict=True)]
+        [(measures, good) for sides, both in zip(choices, correct, strict=True) for (_, measures), good in zip(sides, both, strict=True)]
     )
     first, groups = Weights(LimbWeights(*alone), PairWeights(*np.zeros(len(PairWeights._fields)))), []
-    for sides, both in zip(choices, right, strict=True):
+    for sides, both in zip(choices, correct, strict=True):
         rows = [best_rows(measures, first) for _, measures in sides]
         left, other = (joints[kept] for (joints, _), kept in zip(sides, rows, strict=True))
         scores = [measures[kept] @ alone for (_, measures), kept in zip(sides, rows, strict=True)]
@@ -143,19 +143,19 @@ def weights_for(figures: list[Seen], limbs: tuple[LimbKeypoints, LimbKeypoints])
     return Weights(LimbWeights(*np.round(alone * scale, 3).tolist()), PairWeights(*np.round(pair, 3).tolist()))
 
 
-def right_with(figures: list[Seen], limbs: tuple[LimbKeypoints, LimbKeypoints], weights: Weights | None) -> NDArray[np.bool_]:
-    """(n,) bool: of which figures both limbs are right, as chosen with these weights; None: at the likeliest places."""
+def correct_with(figures: list[Seen], limbs: tuple[LimbKeypoints, LimbKeypoints], weights: Weights | None) -> NDArray[np.bool_]:
+    """(n,) bool: of which figures both limbs are correct, as chosen with these weights; None: at the likeliest places."""
     found = []
     for figure in figures:
         peaks = peaks_of_chances(figure.answer.chances, 1.0)
         if weights is not None:
             peaks = with_limbs_chosen(peaks, figure.answer.chances, figure.answer.mask, [LimbPair(*limbs, weights)])
-        found.append(all(figure.is_right(peaks[None, list(limb)], limb)[0] for limb in limbs))
+        found.append(all(figure.are_correct(peaks[None, list(limb)], limb)[0] for limb in limbs))
     return np.array(found)
 
 
 def main() -> None:
-    """Fit and print, with what it gains on figures that were not fitted to."""
+    """Fit and print the weights, and their gain on figures that were not part of the fit."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("shards", type=Path, nargs="+")
     parser.add_argument("--network", type=Path, default=MODELS / POSE)
@@ -164,14 +164,14 @@ def main() -> None:
     figures = ask_network(arguments.network, crops_of(arguments.shards))
     folds = np.arange(len(figures)) % FOLDS
     for name, limbs, shipped in (("arms", ARMS, ARM_WEIGHTS), ("legs", LEGS, LEG_WEIGHTS)):
-        in_use = right_with(figures, limbs, shipped)
-        likeliest, chosen = right_with(figures, limbs, None), np.zeros(len(figures), bool)
+        in_use = correct_with(figures, limbs, shipped)
+        likeliest, chosen = correct_with(figures, limbs, None), np.zeros(len(figures), bool)
         for fold in range(FOLDS):
             weights = weights_for([figure for figure, part in zip(figures, folds, strict=True) if part != fold], limbs)
-            chosen[folds == fold] = right_with([f for f, part in zip(figures, folds, strict=True) if part == fold], limbs, weights)
+            chosen[folds == fold] = correct_with([f for f, part in zip(figures, folds, strict=True) if part == fold], limbs, weights)
         weights = weights_for(figures, limbs)
         print(f"{name}: limb={weights.limb}, pair={weights.pair}")
-        print(f"  of {len(figures)} figures {likeliest.mean():.1%} right at the likeliest places, {chosen.mean():.1%} as chosen;")
+        print(f"  of {len(figures)} figures {likeliest.mean():.1%} correct at the likeliest places, {chosen.mean():.1%} as chosen;")
         print(f"  {(chosen & ~likeliest).sum()} gained, {(likeliest & ~chosen).sum()} lost; with the weights in use, {in_use.mean():.1%}")
 
 

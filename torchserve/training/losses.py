@@ -26,11 +26,11 @@ PART_WEIGHTS = (0.3, 1.0, 1.0, 1.0, *(1.3, 1.3, 2.0, 1.3, 1.3, 2.0) * 2, 1.0, 0.
 UNKNOWN_PART = 255
 """Label of pixels that don't count for the body parts."""
 
-IS_CENTRE = 0.999
-"""A cell of a detector's target with more than this is the very centre of a figure."""
+IS_CENTER = 0.999
+"""A cell of a detector's target with more than this is the very center of a figure."""
 
 FOCUS, NEAR_FOCUS = 2, 4
-"""Exponents of CenterNet's focal loss, alpha and beta: how much less cells that are right already, and those near a centre, count."""
+"""Exponents of CenterNet's focal loss, alpha and beta: how much less cells that are right already, and those near a center, count."""
 
 SIDE_ERROR_WEIGHT = 2.0
 """Weight of the sides' error in the loss of boxes, where 1 - IoU counts 1."""
@@ -90,32 +90,32 @@ def _joint_loss(joints: Tensor, keypoints: Tensor, stride: float, sigma_cells: f
 def detector_loss(
     answer: tuple[Tensor, Tensor, Tensor], target: dict[str, Tensor], config: dict[str, Any]
 ) -> tuple[Tensor, dict[str, float]]:
-    """The loss of a `DetectorNetwork`: focal loss of the centres (CenterNet, equation 1), IoU and sides of the boxes, overlap of the mask.
+    """The loss of a `DetectorNetwork`: focal loss of the centers (CenterNet, equation 1), IoU and sides of the boxes, overlap of the mask.
 
     Args:
         answer: logits (N, 1, C, C), sides (N, 4, C, C) and logits (N, 1, S/2, S/2).
-        target: centres (N, C, C) 0..1 with 1 at the very centre; sides (N, 4, C, C) left, top, right, bottom distances from each cell,
+        target: `centres` (N, C, C) 0..1 with 1 at the very center; sides (N, 4, C, C) left, top, right, bottom distances from each cell,
             shares of the square's side; weight (N, C, C) how much they count; mask (N, S/2, S/2) 0..1.
         config: the table of the detector.
     Returns:
         The loss, and its terms before they are weighted, by name.
     """
-    centres, sides, mask = (part.float() for part in answer)
+    centers, sides, mask = (part.float() for part in answer)
     wanted = target["centres"]
-    sure = functional.logsigmoid(centres[:, 0])
-    unsure = functional.logsigmoid(-centres[:, 0])
-    chance = centres[:, 0].sigmoid()
-    is_centre = (wanted > IS_CENTRE).float()
-    missed = is_centre * (1 - chance) ** FOCUS * sure
-    imagined = (1 - is_centre) * (1 - wanted) ** NEAR_FOCUS * chance**FOCUS * unsure
+    sure = functional.logsigmoid(centers[:, 0])
+    unsure = functional.logsigmoid(-centers[:, 0])
+    chance = centers[:, 0].sigmoid()
+    is_center = (wanted > IS_CENTER).float()
+    missed = is_center * (1 - chance) ** FOCUS * sure
+    imagined = (1 - is_center) * (1 - wanted) ** NEAR_FOCUS * chance**FOCUS * unsure
     focal = -(missed + imagined)
-    centre_loss = focal.sum() / is_centre.sum().clamp_min(1.0)
+    center_loss = focal.sum() / is_center.sum().clamp_min(1.0)
     weight = target["weight"]
     side_loss = (_box_loss(sides, target["sides"]) * weight).sum() / weight.sum().clamp_min(1.0)
     mask_loss = _overlap_loss(mask[:, 0], target["mask"])
     weights = config["losses"]
-    total = weights["centres"] * centre_loss + weights["sides"] * side_loss + weights["mask"] * mask_loss
-    return total, {"centres": centre_loss.item(), "sides": side_loss.item(), "mask": mask_loss.item()}
+    total = weights["centres"] * center_loss + weights["sides"] * side_loss + weights["mask"] * mask_loss
+    return total, {"centres": center_loss.item(), "sides": side_loss.item(), "mask": mask_loss.item()}
 
 
 def _box_loss(sides: Tensor, wanted: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 The pose network begins with an encoder that has seen photographs (`encoder.py`): with the same number of drawings it learns more from
 them. The detector is of plain 3x3 convolutions. Its input's own mean and spread are taken out of it, so that pale pencil and thick marker
-look alike, and given beside the raw colours, so that nothing is lost.
+look alike, and given beside the raw colors, so that nothing is lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ IS_BFLOAT16_FAST = torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
 class Block(nn.Sequential):
-    """3x3 convolution, batch normalisation, ReLU."""
+    """3x3 convolution, batch normalization, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1) -> None:
         super().__init__(
@@ -32,7 +32,7 @@ class Block(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two blocks beside an identity, which is nearly all that there is at first: a network that was learnt without this one can go on."""
+    """Two blocks with a skip connection. Nearly an identity at first, so that a network trained without this layer can go on."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Residual(nn.Module):
 
 
 class Backbone(nn.Module):
-    """A U-Net from what `seen` makes of a picture; S must be a multiple of 32.
+    """A U-Net from what `seen` makes of an image; S must be a multiple of 32.
 
     Little is done at stride 2, where convolutions cost most and know least. Levels meet by addition, which is cheaper than stacking.
 
@@ -85,15 +85,15 @@ class Backbone(nn.Module):
 
 
 def input_channels(rgb: Tensor) -> Tensor:
-    """(N, 3, S, S) 0..1 to (N, 6, S, S): the colours without their own mean and spread, and as they are."""
+    """(N, 3, S, S) 0..1 to (N, 6, S, S): the colors without their own mean and spread, and as they are."""
     mean = rgb.mean(dim=(2, 3), keepdim=True)
-    centred = rgb - mean
-    spread = (centred * centred).mean(dim=(1, 2, 3), keepdim=True).sqrt()
-    return torch.cat([centred / (spread + 0.03) * 0.5, rgb * 2.0 - 1.0], dim=1)
+    centerd = rgb - mean
+    spread = (centerd * centerd).mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    return torch.cat([centerd / (spread + 0.03) * 0.5, rgb * 2.0 - 1.0], dim=1)
 
 
 class Decoder(nn.Module):
-    """Features of an `Encoder` from the coarsest to stride 4, each with what the coarser ones know.
+    """Features of an `Encoder` from the coarsest level to stride 4, each combined with the coarser ones.
 
     Levels meet by addition, which is cheaper than stacking.
     """
@@ -181,10 +181,10 @@ def _silent(layer: nn.Conv2d) -> nn.Conv2d:
 
 
 class DetectorNetwork(nn.Module):
-    """Figures in a whole picture, in the manner of CenterNet (Zhou et al. 2019, section 4).
+    """Figures in a whole image, in the manner of CenterNet (Zhou et al. 2019, section 4).
 
     Forward:
-        rgb (N, 3, S, S) 0..1 -> centre logits (N, 1, S/4, S/4); sides (N, 4, S/4, S/4): left, top, right, bottom of the box as distances
+        rgb (N, 3, S, S) 0..1 -> center logits (N, 1, S/4, S/4); sides (N, 4, S/4, S/4): left, top, right, bottom of the box as distances
         from the cell's middle, as shares of S; mask logits (N, 1, S/2, S/2) of all figures together.
     """
 
@@ -194,7 +194,7 @@ class DetectorNetwork(nn.Module):
         self.heads = nn.Sequential(Block(widths[1], widths[1]), nn.Conv2d(widths[1], 5, 1))
         self.mask = nn.Sequential(nn.Conv2d(widths[1], 4, 3, padding=1), nn.PixelShuffle(2))
         with torch.no_grad():
-            self.heads[1].bias[0] = -4.0  # centres are rare
+            self.heads[1].bias[0] = -4.0  # centers are rare
             self.heads[1].bias[1:] = -1.5
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:

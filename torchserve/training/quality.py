@@ -1,8 +1,8 @@
 """Fit the quality score: `quality.py [COUNT, 100 or more] [FIRST_SEED]` prints the constants of `pipeline/stages/quality.py`.
 
-Held-out synthetic images are annotated by the pipeline as a user's are. A figure is right if its box has an IoU of at least 0.5 with the
-labeled one, every visible limb joint is within 0.1 of the longer side, and the mask differs by at most 5 % outside a band of 1.5 % along
-its edge.
+Held-out synthetic images are annotated by the pipeline as a user's are. A figure is fully correct if its box has an IoU of at least 0.5
+with the labeled one, every visible limb joint is within 0.1 of the longer side, and the mask differs by at most 5 % outside a band of 1.5 %
+along its edge.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 from drawings.figures.marks import VISIBLE
-from drawings.sample import LabelledFigure, drawn_sample
+from drawings.sample import LabeledFigure, drawn_sample
 from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
 from pipeline import annotate
@@ -29,16 +29,16 @@ SIDE = 800
 """Longer side of the images, px."""
 
 MIN_OVERLAP = 0.5
-"""Least IoU of a right figure's box with the labeled one."""
+"""Least IoU of a correct box with the labeled one."""
 
 NEAR_SHARE = 0.1
-"""Greatest distance of a right figure's joints from the labeled ones, as a share of the labeled box's longer side."""
+"""Greatest distance of correct joints from the labeled ones, as a share of the labeled box's longer side."""
 
 BAND_SHARE = 0.015
 """Width of the band along the mask's edge, on either side, where differences do not count, as a share of the labeled box's longer side."""
 
 MAX_DIFFERENCE = 0.05
-"""Most pixels of a right figure's mask that differ outside of the band, as a share of the labeled mask."""
+"""Most pixels of a correct mask that differ outside of the band, as a share of the labeled mask."""
 
 RIDGE = 1e-2
 """Weight of the squares of the weights in the regression's loss."""
@@ -58,7 +58,7 @@ class NoStopwatch:
         return nullcontext()
 
 
-def is_right(found: AnnotatedFigure, label: LabelledFigure) -> bool:
+def is_fully_correct(found: AnnotatedFigure, label: LabeledFigure) -> bool:
     """Whether box, visible limb joints and mask match the label."""
     box, longer = found.annotation.box, max(label.box[2] - label.box[0], label.box[3] - label.box[1])
     if found.turn or box_overlap(np.array([box.left, box.top, box.right, box.bottom]), np.array(label.box)) < MIN_OVERLAP:
@@ -77,7 +77,7 @@ def is_right(found: AnnotatedFigure, label: LabelledFigure) -> bool:
 
 
 def measured(first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The evidence (n, 3) of the best figure in each held-out image, and whether it is right, (n,) 0 or 1.
+    """The evidence (n, 3) of the best figure in each held-out image, and whether it is fully correct, (n,) 0 or 1.
 
     Args:
         first: seed of the first image.
@@ -100,20 +100,20 @@ def measured(first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
             continue
         one = collected[-1]
         values = (one.detection_score, one.mean_joint, one.agreement)
-        seen.append((*values, any(is_right(best, label) for label in sample.figures)))
+        seen.append((*values, any(is_fully_correct(best, label) for label in sample.figures)))
     rows = np.array(seen, float)
     return rows[:, :-1], rows[:, -1]
 
 
-def fitted(values: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(4,) intercept and weights of a ridge-regularized logistic regression of `right` (n,) on `values` (n, 3), by Newton's method."""
+def fitted(values: np.ndarray, correct: np.ndarray) -> np.ndarray:
+    """(4,) intercept and weights of a ridge-regularized logistic regression of `correct` (n,) on `values` (n, 3), by Newton's method."""
     mean, spread = values.mean(axis=0), values.std(axis=0)
     terms = np.column_stack([np.ones(len(values)), (values - mean) / spread])
     ridge, weights = RIDGE * np.diag([0.0, 1, 1, 1]), np.zeros(4)
     for _ in range(ROUNDS):
         chance = 1 / (1 + np.exp(-terms @ weights))
-        slope = terms.T @ (right - chance) / len(right) - ridge @ weights
-        weights += np.linalg.solve(terms.T @ (terms * (chance * (1 - chance))[:, None]) / len(right) + ridge, slope)
+        slope = terms.T @ (correct - chance) / len(correct) - ridge @ weights
+        weights += np.linalg.solve(terms.T @ (terms * (chance * (1 - chance))[:, None]) / len(correct) + ridge, slope)
     scaled = weights[1:] / spread
     return np.array([weights[0] - scaled @ mean, *scaled])
 
@@ -121,18 +121,17 @@ def fitted(values: np.ndarray, right: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Fit and print."""
     count, first = (int(number) for number in (*sys.argv[1:3], *("300", "9600000")[len(sys.argv) - 1 :]))
-    values, right = measured(first, count)
-    folds = np.arange(len(right)) % FOLDS
-    chance = np.zeros(len(right))
+    values, correct = measured(first, count)
+    folds = np.arange(len(correct)) % FOLDS
+    chance = np.zeros(len(correct))
     for fold in range(FOLDS):
-        weights = fitted(values[folds != fold], right[folds != fold])
+        weights = fitted(values[folds != fold], correct[folds != fold])
         chance[folds == fold] = 1 / (1 + np.exp(-(weights[0] + values[folds == fold] @ weights[1:])))
     low = chance < quality.DOUBTFUL
-    print("intercept and weights:", np.round(fitted(values, right), 3).tolist())
-    print(
-        f"{len(right)} images, {right.mean():.1%} right; below {quality.DOUBTFUL}: {low.sum()}, {1 - right[low].mean():.0%} of them wrong;"
-    )
-    print(f"above: {1 - right[~low].mean():.0%} wrong")
+    print("intercept and weights:", np.round(fitted(values, correct), 3).tolist())
+    print(f"{len(correct)} images, {correct.mean():.1%} fully correct;")
+    print(f"not fully correct: {1 - correct[low].mean():.0%} of the {low.sum()} below {quality.DOUBTFUL},", end=" ")
+    print(f"{1 - correct[~low].mean():.0%} of those above")
 
 
 if __name__ == "__main__":

@@ -80,24 +80,24 @@ def _photograph(predictor: EmbeddedPredictor, rgb: np.ndarray, crop: np.ndarray 
     if crop is not None:
         entry["iou_with_crop"] = round(max(box_overlap(edges(best) * zoom, place) for place in _places_of(crop, small)), 3)
     cut, _ = crop_of(rgb, best.box)
-    picture = small.copy()
+    image = small.copy()
     for one in found:
         corners = (edges(one) * zoom).astype(int)
-        cv2.rectangle(picture, tuple(corners[:2].tolist()), tuple(corners[2:].tolist()), (255, 0, 0) if one is best else (0, 0, 255), 4)
-    tiles.append(drawn_tile(picture, None, None))
+        cv2.rectangle(image, tuple(corners[:2].tolist()), tuple(corners[2:].tolist()), (255, 0, 0) if one is best else (0, 0, 255), 4)
+    tiles.append(drawn_tile(image, None, None))
     pose = predictor.pose(cut)
     tiles.append(drawn_tile(cut, pose.keypoints, mask_in_crop(pose, cut.shape[:2])))
     return entry
 
 
-def _places_of(crop: np.ndarray, picture: np.ndarray) -> list[np.ndarray]:
-    """Where in the picture the crop was probably taken: the best match over scales."""
+def _places_of(crop: np.ndarray, image: np.ndarray) -> list[np.ndarray]:
+    """Where in the image the crop was probably taken: the best match over scales."""
     best: tuple[float, np.ndarray] = (-2.0, np.zeros(4))
     for scale in np.geomspace(0.15, 1.6, 60):
         part = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        if part.shape[0] >= picture.shape[0] or part.shape[1] >= picture.shape[1] or min(part.shape[:2]) < 16:
+        if part.shape[0] >= image.shape[0] or part.shape[1] >= image.shape[1] or min(part.shape[:2]) < 16:
             continue
-        match = cv2.matchTemplate(picture, part, cv2.TM_CCOEFF_NORMED)
+        match = cv2.matchTemplate(image, part, cv2.TM_CCOEFF_NORMED)
         _, value, _, (x, y) = cv2.minMaxLoc(match)
         if value > best[0]:
             best = (value, np.array([x, y, x + part.shape[1], y + part.shape[0]], np.float64))

@@ -1,6 +1,6 @@
 """Synthetic drawings rendered ahead of the training, into files that can be mapped into memory.
 
-A shard is a folder: `pictures.npy` (n, S, S, 4) uint8, whole pictures letterboxed, RGB and the mask of all figures; `crops.npy`
+A shard is a folder: `pictures.npy` (n, S, S, 4) uint8, whole images letterboxed, RGB and the mask of all figures; `crops.npy`
 (m, C, C, 4) uint8, one figure each with what is around it, RGB and the `BodyPart` of each pixel; `labels.npz` with boxes, joints, and what
 was drawn with what on what. A shard is written beside its place and renamed, so that a training that is under way may pick it up.
 """
@@ -23,10 +23,10 @@ from views import parts_in
 from pipeline.pose.letterbox import Letterbox, paper_color
 
 MAX_FIGURES = 12
-"""Boxes that a picture has room for; those of further figures are left out."""
+"""Boxes that an image has room for; those of further figures are left out."""
 
 NEGATIVES_OF_EMPTY = 4.0
-"""How many times as often a picture without figures gives a crop without one."""
+"""How many times as often an image without figures gives a crop without one."""
 
 AROUND_THINGS = 0.85
 """How often a crop without a figure shows something drawn, where there is such a thing."""
@@ -44,16 +44,16 @@ GROWN_PX = 9
 """Side of the square by which drawn pixels are grown."""
 
 MIN_THING_PX, MAX_THING_SHARE = 36.0, 0.95
-"""Least and greatest longer side of something drawn: px, and a share of the picture's."""
+"""Least and greatest longer side of something drawn: px, and a share of the image's."""
 
 NO_KEYPOINTS = np.zeros((17, 3), np.float32)
 
 
 @dataclass
 class Shard:
-    """What one shard collects, sample by sample."""
+    """The contents of one shard, collected sample by sample."""
 
-    pictures: list[np.ndarray] = field(default_factory=list)
+    images: list[np.ndarray] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
     crops: list[np.ndarray] = field(default_factory=list)
     keypoints: list[np.ndarray] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Shard:
 
 
 def add_sample(shard: Shard, seed: int, sample: Sample, config: dict[str, Any]) -> None:
-    """Add a picture, a crop of each figure that is large enough, and now and then a crop of something that is no figure.
+    """Add an image, a crop of each figure that is large enough, and now and then a crop of something that is no figure.
 
     Args:
         seed: the sample's; it also decides about the crop without a figure.
@@ -79,7 +79,7 @@ def add_sample(shard: Shard, seed: int, sample: Sample, config: dict[str, Any]) 
     boxes = np.full((MAX_FIGURES, 4), np.nan, np.float32)
     for row, figure in enumerate(sample.figures[:MAX_FIGURES]):
         boxes[row] = whole.into(_corners(figure.box)).reshape(4)
-    shard.pictures.append(np.dstack([_window(sample.rgb, whole), whole.cut(everything, (0.0, 0.0, 0.0))]))
+    shard.images.append(np.dstack([_window(sample.rgb, whole), whole.cut(everything, (0.0, 0.0, 0.0))]))
     shard.boxes.append(boxes)
     shard.kinds.append(kind)
     shard.seeds.append(seed)
@@ -97,10 +97,10 @@ def add_sample(shard: Shard, seed: int, sample: Sample, config: dict[str, Any]) 
 
 
 def write_shard(shard: Shard, folder: Path) -> None:
-    """Write `shard` as `folder`, beside its place first, and then rename it; at least one picture and one crop."""
+    """Write `shard` as `folder`, beside its place first, and then rename it; at least one image and one crop."""
     draft = folder.with_name(f".{folder.name}.draft")
     draft.mkdir(parents=True, exist_ok=True)
-    np.save(draft / "pictures.npy", np.stack(shard.pictures))
+    np.save(draft / "pictures.npy", np.stack(shard.images))
     np.save(draft / "crops.npy", np.stack(shard.crops))
     np.savez(
         draft / "labels.npz",
@@ -117,11 +117,11 @@ def write_shard(shard: Shard, folder: Path) -> None:
 def _add_crop(
     shard: Shard, layers: np.ndarray, box: tuple[float, ...], keypoints: np.ndarray, kind: tuple[str, str, str], config: dict[str, Any]
 ) -> None:
-    """Add a crop around a box (left, top, right, bottom), px of the picture, and its labels in px of the crop.
+    """Add a crop around a box (left, top, right, bottom), px of the image, and its labels in px of the crop.
 
     Args:
-        layers: (h, w, 4) uint8, the picture's RGB and `BodyPart`s.
-        keypoints: (17, 3) px of the picture, pixel centers counted from 0, and visibility.
+        layers: (h, w, 4) uint8, the image's RGB and `BodyPart`s.
+        keypoints: (17, 3) px of the image, pixel centers counted from 0, and visibility.
     """
     window = Letterbox.around(box, config["crop_side"], fill=config["crop_share"])
     placed = keypoints.copy()
@@ -162,7 +162,7 @@ def _box_without_figure(sample: Sample, rng: np.random.Generator) -> tuple[float
 
 
 def _drawn_boxes(rgb: np.ndarray) -> list[tuple[float, ...]]:
-    """Boxes, px, of what differs from its surroundings and is large enough for a crop."""
+    """Boxes, px, of areas that differ from their surroundings and are large enough for a crop."""
     away = cv2.absdiff(rgb, cv2.medianBlur(rgb, SURROUNDINGS_PX)).max(axis=2)
     ink = cv2.dilate((away > MIN_LEVELS).astype(np.uint8), np.ones((GROWN_PX, GROWN_PX)))
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink)

@@ -1,11 +1,11 @@
 """Training of one network on the CPU: `python train.py pose --shards FOLDER --out FOLDER --pictures 400000 --minutes 90`.
 
-The learning rate follows half a cosine over the pictures that shall be seen or over the minutes that there are, whichever end comes first:
-the same run on a quiet machine, and one that ends well all the same on a slow one. A run that was cut off goes on from its checkpoint. New
-shards are taken up as they appear. `runs.jsonl` in the output folder tells what happened.
+The learning rate follows half a cosine, over the number of images or over the minutes, whichever ends first. So a run on a quiet machine
+can be repeated exactly, and one on a slow machine still anneals to the end. An interrupted run goes on from its checkpoint. New shards are
+used as they appear. Each checkpoint adds a line of measurements to `runs.jsonl` in the output folder.
 
-Each of two threads works through half of a batch on one core; they meet once a step. On a machine that others use too this is several times
-faster than two threads inside every convolution, which wait for each other a hundred times a step.
+Two threads work through half of a batch each, on one core each, and synchronize once a step. On a busy machine this is several times faster
+than two threads inside every convolution, which wait for each other a hundred times a step.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from batches import Batch, Place, ahead, crops_of, detector_batch, pictures_of, pose_batch
+from batches import Batch, Place, ahead, crops_of, detector_batch, images_of, pose_batch
 from inherited import inherit
 from losses import detector_loss, pose_loss
 from network import IS_BFLOAT16_FAST, PoseNetwork, new_network
@@ -48,7 +48,7 @@ class Task:
 
 TASKS = {
     "pose": Task(crops_of, pose_batch, pose_loss, pose_metrics),
-    "detector": Task(pictures_of, detector_batch, detector_loss, detector_metrics),
+    "detector": Task(images_of, detector_batch, detector_loss, detector_metrics),
 }
 
 
@@ -119,7 +119,7 @@ class Run:
         if isinstance(self.network, PoseNetwork):
             self.network.encoder.load_pretrained()
         self.average = copy.deepcopy(self.network).eval()
-        self.optimiser = torch.optim.AdamW(self._groups(), lr=self.config["rate"], betas=(0.9, 0.98))
+        self.optimizer = torch.optim.AdamW(self._groups(), lr=self.config["rate"], betas=(0.9, 0.98))
         self.step, self.spent_s = 0, 0.0
         self.checkpoint, self.log = out / f"{task_name}.pt", out / "runs.jsonl"
         out.mkdir(parents=True, exist_ok=True)
@@ -134,18 +134,18 @@ class Run:
         self.twins = Twins(self.network, threads)
 
     def train(self, *, validate_minutes: float) -> None:
-        """Train until the pictures are seen or the minutes are over."""
+        """Train until the images are seen or the minutes are over."""
         began, last_validation = monotonic() - self.spent_s, monotonic()
         batches = ahead(self._batch, self.step)
         sums: dict[str, float] = {}
         first_step, first_s = self.step, self.spent_s
         while self.progress < 1.0:
-            for group in self.optimiser.param_groups:
+            for group in self.optimizer.param_groups:
                 group["lr"] = group["share"] * self.config["rate"] * rate_share(self.progress, self.step, self.config["warm_up_steps"])
             terms = self.twins.gradients(next(batches), partial(self.task.loss, config=self.config))
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-            self.optimiser.step()
-            self.optimiser.zero_grad(set_to_none=True)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
             self._average()
             self.step += 1
             self.spent_s = monotonic() - began
@@ -167,7 +167,7 @@ class Run:
         return max(self.step * self.config["batch"] / self.pictures, self.spent_s / (self.minutes * 60.0))
 
     def _groups(self) -> list[dict[str, Any]]:
-        """The weights, by their weight decay and by their share of the learning rate: what was learnt before is to change more slowly."""
+        """The weights, by their weight decay and by their share of the learning rate: what was learned before is to change more slowly."""
         groups = []
         for is_encoder in (False, True):
             mine = [value for name, value in self.network.named_parameters() if name.startswith("encoder.") == is_encoder]
@@ -180,7 +180,7 @@ class Run:
         return self.task.batch(self.places, np.random.default_rng([self.seed, abs(step), int(step < 0)]), self._grown())
 
     def _grown(self) -> dict[str, Any]:
-        """The configuration with the side of the square that is learnt at now."""
+        """The configuration with the current side of the network's square."""
         return self.config | {"side": [side for share, side in self.config["growth"] if share <= self.progress][-1]}
 
     def _average(self) -> None:
@@ -214,7 +214,7 @@ class Run:
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimizer.state_dict(),
             "step": self.step,
             "spent_s": self.spent_s,
             "config": self.config,
@@ -233,7 +233,7 @@ class Run:
         state = torch.load(self.checkpoint, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimiser"])
         self.step, self.spent_s = state["step"], state["spent_s"]
 
 
@@ -245,7 +245,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--pictures", type=float, default=1e12, help="to be seen in all, over which the learning rate falls")
-    parser.add_argument("--minutes", type=float, default=35.0, help="in all, however few pictures were seen by then")
+    parser.add_argument("--minutes", type=float, default=35.0, help="in all, however few images were seen by then")
     parser.add_argument("--validate-minutes", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--relative", type=Path, help="checkpoint or ONNX file, of this network or the other, to begin with what fits")

@@ -1,4 +1,4 @@
-"""What `evaluate.py` looks at: detections as arrays, and small pictures of them side by side."""
+"""Detections as `evaluate.py` compares them: arrays, and small images of them side by side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TILE = 256
 
 
 def crop_of(rgb: np.ndarray, box: Any) -> tuple[np.ndarray, np.ndarray]:
-    """A detection's box with a small margin, inside the picture; the crop and its top-left corner."""
+    """A detection's box with a small margin, inside the image; the crop and its top-left corner."""
     margin = CROP_MARGIN * max(box.width, box.height)
     x0, y0 = max(0, int(box.left - margin)), max(0, int(box.top - margin))
     x1, y1 = min(rgb.shape[1], round(box.right + margin)), min(rgb.shape[0], round(box.bottom + margin))
@@ -34,8 +34,8 @@ def parts_in_crop(found: Pose, shape: tuple[int, ...]) -> np.ndarray:
     return np.zeros(shape, np.uint8) if found.parts is None else _stretched(found.parts, shape, cv2.INTER_NEAREST)
 
 
-def in_picture(layer: np.ndarray, corner: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A layer of a crop whose top-left corner lies at `corner`, in the picture (H, W); 0 elsewhere."""
+def in_image(layer: np.ndarray, corner: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A layer of a crop whose top-left corner is at `corner`, in the image (H, W); 0 elsewhere."""
     whole, (left, top) = np.zeros(shape, layer.dtype), corner.astype(int)
     whole[top : top + layer.shape[0], left : left + layer.shape[1]] = layer
     return whole
@@ -48,7 +48,7 @@ def _stretched(layer: np.ndarray, shape: tuple[int, ...], flags: int) -> np.ndar
 def parts_in(parts: np.ndarray, window: Letterbox, side: int) -> np.ndarray:
     """The parts (H, W) in a window, at `side` px instead of the window's own."""
     step = window.side / (side * window.scale)
-    corner = window.back(np.zeros(2)) + 0.5 * step - 0.5  # cv2 counts pixel centres from 0
+    corner = window.back(np.zeros(2)) + 0.5 * step - 0.5  # cv2 counts pixel centers from 0
     matrix = np.array([[step, 0.0, corner[0]], [0.0, step, corner[1]]])
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(np.ascontiguousarray(parts), matrix, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
@@ -65,13 +65,13 @@ def drawn_tile(
         small[over] = (small[over] * 0.6 + np.array([0, 100, 0])).astype(np.uint8)
     tile = np.full((TILE, TILE, 3), 90, np.uint8)
     tile[: small.shape[0], : small.shape[1]] = small
-    for colours, joints in (((0, 200, 255), wanted), ((255, 0, 0), points)):
+    for colors, joints in (((0, 200, 255), wanted), ((255, 0, 0), points)):
         if joints is None:
             continue
         for one, other in SKELETON:
             if min(joints[one, 2], joints[other, 2]) > 0.02:
                 start, end = ((joints[row, :2] * zoom).astype(int).tolist() for row in (one, other))
-                left = colours if one % 2 else tuple(c // 2 for c in colours)
+                left = colors if one % 2 else tuple(c // 2 for c in colors)
                 cv2.line(tile, tuple(start), tuple(end), left, 1, cv2.LINE_AA)
     cv2.putText(tile, words, (3, TILE - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 0, 255), 1, cv2.LINE_AA)
     return tile

@@ -1,4 +1,4 @@
-"""An editable figure: its picture, box, mask, joints and layers, as its files have them, and what an edit makes of them.
+"""An editable figure: its image, box, mask, joints and layers, as its files have them, and what an edit makes of them.
 
 All arrays are in the orientation of the files, which may be a quarter turn off the upright figure; only `character` turns them.
 """
@@ -18,8 +18,8 @@ from pipeline.files.annotation_files import read_box
 from pipeline.files.character_configs import CharacterConfig, read_character_config
 from pipeline.files.character_files import assembled_character, character_config
 from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.image_files import read_mask, read_rgba
 from pipeline.files.layer_files import filled_labels, has_edited_layers, read_layer_labels
-from pipeline.files.picture_files import read_mask, read_rgba
 from pipeline.ports import Predictor, Stopwatch
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.stages.rig import JOINTS

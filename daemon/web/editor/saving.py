@@ -23,8 +23,8 @@ from pipeline.files.annotation_files import OVERLAY_NAME, joint_overlay, write_b
 from pipeline.files.character_configs import edited_config, read_character_config
 from pipeline.files.character_files import read_character, write_character
 from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, DRAWING_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.image_files import read_mask, write_png
 from pipeline.files.layer_files import write_layer_labels
-from pipeline.files.picture_files import read_mask, write_png
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.types import Character, Drawing, turn_back, turned_pixels
 

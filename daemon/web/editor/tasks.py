@@ -37,7 +37,7 @@ from pipeline.annotate import AnnotateOptions, annotate
 from pipeline.errors import NoFigureFound, OptionError
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, DRAWING_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME, figure_folder
-from pipeline.files.picture_files import FAST_PNG
+from pipeline.files.image_files import FAST_PNG
 from pipeline.motion.library import MotionLibrary, matching_name
 from pipeline.ports import Predictor
 from pipeline.types import Character, Drawing

@@ -1,7 +1,7 @@
 """Paper and the things children draw with: crayon, pencil and felt pen.
 
 A `Sheet` is drawn on at `FINENESS` times its final size. Points are (x, y) in final px, y down. Everything random comes
-from the sheet's own seeded generator, so the same script draws the same picture.
+from the sheet's own seeded generator, so the same script draws the same image.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[Any]
 Point = tuple[float, float]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 FINENESS = 3
 OUTLINE_MARGIN = 2.0
@@ -54,30 +54,28 @@ FELT_PEN = Pen(width=7.0, tooth=0.06, edge=0.08, strength=0.93, wobble=1.5, glaz
 class Sheet:
     """A piece of paper, and which part of it the figure covers."""
 
-    def __init__(self, width: int, height: int, seed: int, paper: Colour = (247, 242, 230)) -> None:
+    def __init__(self, width: int, height: int, seed: int, paper: Color = (247, 242, 230)) -> None:
         self.width, self.height = width, height
         self.random = np.random.default_rng(seed)
         rows, columns = height * FINENESS, width * FINENESS
         self.grain = _evenly_spread(_noise(self.random, rows, columns, 1.3 * FINENESS))
         self.pressure = _evenly_spread(_noise(self.random, rows, columns, 22 * FINENESS))
         shade = 1 + 0.03 * (_evenly_spread(_noise(self.random, rows, columns, 90 * FINENESS)) - 0.5) + 0.025 * (self.grain - 0.5)
-        self.colour: Floats = np.array(paper) / 255 * shade[..., None]
+        self.color: Floats = np.array(paper) / 255 * shade[..., None]
         self.covered = np.zeros((rows, columns), bool)
 
-    def line(self, points: Sequence[Point], pen: Pen, colour: Colour, *, closed: bool = False) -> None:
+    def line(self, points: Sequence[Point], pen: Pen, color: Color, *, closed: bool = False) -> None:
         """A smooth line through the points, in one go of the hand."""
         for _ in range(pen.passes):
             path = self._hand_drawn(points, pen.wobble, closed=closed)
-            self._lay_down(self._swept(path, pen), pen, colour)
+            self._lay_down(self._swept(path, pen), pen, color)
 
-    def dot(self, centre: Point, radius: float, pen: Pen, colour: Colour) -> None:
+    def dot(self, center: Point, radius: float, pen: Pen, color: Color) -> None:
         """A small filled blob."""
-        ring = [(centre[0] + radius * 0.55 * np.cos(turn), centre[1] + radius * 0.55 * np.sin(turn)) for turn in np.linspace(0, 6.6, 14)]
-        self._lay_down(self._swept(self._hand_drawn(ring, 0.3, closed=False), replace(pen, width=radius * 1.2)), pen, colour)
+        ring = [(center[0] + radius * 0.55 * np.cos(turn), center[1] + radius * 0.55 * np.sin(turn)) for turn in np.linspace(0, 6.6, 14)]
+        self._lay_down(self._swept(self._hand_drawn(ring, 0.3, closed=False), replace(pen, width=radius * 1.2)), pen, color)
 
-    def fill(
-        self, points: Sequence[Point], pen: Pen, colour: Colour, *, angle: float = 60.0, gap: float = 0.8, closed: bool = True
-    ) -> None:
+    def fill(self, points: Sequence[Point], pen: Pen, color: Color, *, angle: float = 60.0, gap: float = 0.8, closed: bool = True) -> None:
         """Scribbled back and forth at `angle` degrees, lines `gap` pen widths apart, not quite up to the edge and sometimes beyond it."""
         shape = self._inside(points, closed=closed)
         rows, columns = np.nonzero(shape)
@@ -94,20 +92,20 @@ class Sheet:
                 track += [list(end * along + (level + self.random.normal(0, pen.width * 0.16)) * across) for end in ends]
         loose = cv2.GaussianBlur(cv2.dilate(shape.astype(np.float32), np.ones((5, 5))), (0, 0), 1.2 * FINENESS)
         coverage = self._swept(self._bent(np.array(track), closed=False, stiff=True), pen) * np.clip(loose * 2 - 0.5, 0, 1)
-        self._lay_down(coverage, pen, colour)
+        self._lay_down(coverage, pen, color)
 
     def solid(self, points: Sequence[Point], *, closed: bool = True) -> None:
         """Count an area as the figure's, drawn on or not."""
         self.covered |= self._inside(points, closed=closed)
 
-    def blank(self, points: Sequence[Point], colour: Colour = (250, 247, 240)) -> None:
+    def blank(self, points: Sequence[Point], color: Color = (250, 247, 240)) -> None:
         """Leave this area white, whatever was filled in below."""
         soft = cv2.GaussianBlur(self._inside(points, closed=True).astype(np.float32), (0, 0), 0.6 * FINENESS)[..., None]
-        self.colour = self.colour * (1 - soft) + np.array(colour) / 255 * soft
+        self.color = self.color * (1 - soft) + np.array(color) / 255 * soft
 
-    def picture(self) -> NDArray[np.uint8]:
+    def image(self) -> NDArray[np.uint8]:
         """(h, w, 3) uint8, RGB."""
-        small = cv2.resize(np.clip(self.colour, 0, 1), (self.width, self.height), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(np.clip(self.color, 0, 1), (self.width, self.height), interpolation=cv2.INTER_AREA)
         return np.round(small * 255).astype(np.uint8)
 
     def cut_out(self) -> NDArray[np.uint8]:
@@ -121,11 +119,11 @@ class Sheet:
         filled = cv2.drawContours(np.zeros_like(small), [max(outlines, key=cv2.contourArea)], 0, 255.0, cv2.FILLED)
         return filled.astype(np.uint8)
 
-    def _lay_down(self, coverage: Floats, pen: Pen, colour: Colour) -> None:
+    def _lay_down(self, coverage: Floats, pen: Pen, color: Color) -> None:
         rough = pen.tooth * (0.55 * self.grain + 0.45 * self.pressure)
         ink = np.clip((coverage - rough) / (1.02 - pen.tooth * 0.8), 0, 1)[..., None] * pen.strength
-        target = np.array(colour) / 255
-        self.colour = self.colour * (1 - ink * (1 - target)) if pen.glazes else self.colour * (1 - ink) + target * ink
+        target = np.array(color) / 255
+        self.color = self.color * (1 - ink * (1 - target)) if pen.glazes else self.color * (1 - ink) + target * ink
         self.covered |= coverage > 0.35
 
     def _swept(self, path: Floats, pen: Pen) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from crayons import Colour, Pen, Point, Sheet
+from crayons import Color, Pen, Point, Sheet
 
 
 def oval(x: float, y: float, rx: float, ry: float, *, count: int = 14) -> list[Point]:
@@ -40,9 +40,7 @@ def mirrored(points: Sequence[Point], axis: float) -> list[Point]:
     return [(2 * axis - x, y) for x, y in points]
 
 
-def coloured(
-    sheet: Sheet, outline: Sequence[Point], fill: tuple[Pen, Colour] | None, line: tuple[Pen, Colour], *, angle: float = 60
-) -> None:
+def colored(sheet: Sheet, outline: Sequence[Point], fill: tuple[Pen, Color] | None, line: tuple[Pen, Color], *, angle: float = 60) -> None:
     """A closed shape: whatever lies below is covered, then it is scribbled in and outlined."""
     sheet.blank(outline)
     sheet.solid(outline)
@@ -51,9 +49,9 @@ def coloured(
     sheet.line(outline, *line, closed=True)
 
 
-def box(sheet: Sheet, corners: Sequence[Point], pen: Pen, colour: Colour, *, overshoot: float = 3.0) -> None:
+def box(sheet: Sheet, corners: Sequence[Point], pen: Pen, color: Color, *, overshoot: float = 3.0) -> None:
     """Straight sides, one stroke each, that run a little past the corners."""
     for (ax, ay), (bx, by) in zip(corners, [*corners[1:], corners[0]], strict=True):
         length = float(np.hypot(bx - ax, by - ay))
         dx, dy = (bx - ax) / length * overshoot, (by - ay) / length * overshoot
-        sheet.line(polygon([(ax - dx, ay - dy), (bx + dx, by + dy)], closed=False, pieces=3), pen, colour)
+        sheet.line(polygon([(ax - dx, ay - dy), (bx + dx, by + dy)], closed=False, pieces=3), pen, color)

@@ -1,6 +1,6 @@
 """The sample characters. Each is a function that draws one and says where its joints are.
 
-'right' is the figure's own right: the left of the picture. Arms and legs stand away from the body, so that they can move.
+'right' is the figure's own right: the left of the image. Arms and legs stand away from the body, so that they can move.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from crayons import CRAYON, FELT_PEN, PENCIL, Point, Sheet
-from shapes import box, coloured, mirrored, oval, polygon, tube
+from shapes import box, colored, mirrored, oval, polygon, tube
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Sketch:
     """A drawing and its joints, (x, y) px.
 
     Attributes:
-        right: shoulder, elbow, hand, hip, knee, foot of the picture's left side; `left`: of the other.
+        right: shoulder, elbow, hand, hip, knee, foot of the image's left side; `left`: of the other.
     """
 
     sheet: Sheet
@@ -37,18 +37,18 @@ def crayon_girl() -> Sketch:
     hem = [(128, 372), (150, 382), (172, 374), (194, 384), (216, 376), (238, 385), (260, 375), (282, 382), (303, 371)]
     for side in (1, -1):
         leg = tube([(middle - side * 30, 362), (middle - side * 35, 420), (middle - side * 41, 486)], [25, 23, 22])
-        coloured(sheet, leg, (soft, skin), outline, angle=10)
-        coloured(sheet, oval(middle - side * 51, 501, 28, 14), (soft, red), outline, angle=15)
+        colored(sheet, leg, (soft, skin), outline, angle=10)
+        colored(sheet, oval(middle - side * 51, 501, 28, 14), (soft, red), outline, angle=15)
         arm = tube([(middle - side * 32, 205), (middle - side * 76, 235), (middle - side * 122, 262)], [24, 23, 20])
-        coloured(sheet, arm, (soft, skin), outline, angle=80)
-        coloured(sheet, oval(middle - side * 134, 269, 17, 16), (soft, skin), outline)
+        colored(sheet, arm, (soft, skin), outline, angle=80)
+        colored(sheet, oval(middle - side * 134, 269, 17, 16), (soft, skin), outline)
         for dx, dy in ((-19, -6), (-20, 9), (-8, 17)):
             sheet.line(
                 polygon([(middle - side * (134 - dx * 0.5), 269 + dy * 0.6), (middle - side * (134 - dx), 269 + dy)], closed=False),
                 outline[0],
                 dark,
             )
-    coloured(
+    colored(
         sheet,
         polygon([(188, 182), (240, 181), (262, 250), *hem[::-1][:1], *hem[::-1][1:], (166, 250)], pieces=2),
         (soft, pink),
@@ -60,14 +60,14 @@ def crayon_girl() -> Sketch:
     sheet.line([(190, 184), (203, 196), (215, 187), (227, 197), (240, 184)], replace(CRAYON, width=7), (255, 246, 236))
     for side in (1, -1):
         tail = [(52, 88), (74, 76), (92, 96), (100, 132), (88, 160), (72, 148), (66, 118)]
-        coloured(
+        colored(
             sheet,
             [(middle - side * x, y + (4 if side > 0 else 0)) for x, y in tail],
             (soft, brown),
             (replace(CRAYON, width=5.5), brown),
             angle=100,
         )
-    coloured(sheet, oval(middle, 112, 66, 68), (soft, skin), outline, angle=35)
+    colored(sheet, oval(middle, 112, 66, 68), (soft, skin), outline, angle=35)
     fringe = [
         (149, 112),
         (152, 72),
@@ -83,7 +83,7 @@ def crayon_girl() -> Sketch:
         (190, 90),
         (170, 86),
     ]
-    coloured(sheet, fringe, (soft, brown), (replace(CRAYON, width=5), brown), angle=75)
+    colored(sheet, fringe, (soft, brown), (replace(CRAYON, width=5), brown), angle=75)
     for side in (1, -1):
         sheet.dot((middle - side * 59, 94), 8, CRAYON, blue)
         sheet.dot((middle - side * 24, 114), 5.5, CRAYON, dark)
@@ -105,45 +105,45 @@ def pencil_robot() -> Sketch:
         arm = tube([(middle - side * 62, 226), (middle - side * 108, 240), (middle - side * 152, 258)], [26, 25, 25])
         leg = tube([(middle - side * 32, 378), (middle - side * 37, 424), (middle - side * 42, 478)], [28, 27, 27])
         for limb in (arm, leg):
-            coloured(sheet, limb, None, line)
+            colored(sheet, limb, None, line)
         for part in np.linspace(0.12, 0.92, 7):
             ax, ay = middle - side * (62 + 90 * part), 226 + 32 * part
             sheet.line([(ax - 4, ay - 13), (ax + side * 2, ay), (ax + 4, ay + 13)], PENCIL, lead)
             lx, ly = middle - side * (32 + 10 * part), 378 + 100 * part
             sheet.line([(lx - 13, ly - 1), (lx, ly + 3), (lx + 13, ly - 1)], PENCIL, lead)
         claw = [(152, 243), (178, 236), (196, 246), (198, 258), (180, 256), (178, 266), (192, 276), (186, 288), (166, 286), (150, 274)]
-        coloured(sheet, [(middle - side * x, y) for x, y in claw], (tint, blue), line, angle=30)
+        colored(sheet, [(middle - side * x, y) for x, y in claw], (tint, blue), line, angle=30)
         foot = [(middle - side * x, y) for x, y in ((16, 510), (18, 486), (40, 474), (66, 484), (74, 511))]
-        coloured(sheet, polygon(foot, pieces=3), (tint, blue), line, angle=5)
+        colored(sheet, polygon(foot, pieces=3), (tint, blue), line, angle=5)
     body = [(148, 204), (273, 202), (276, 384), (145, 386)]
-    coloured(sheet, polygon(body), None, (replace(PENCIL, passes=1), lead))
+    colored(sheet, polygon(body), None, (replace(PENCIL, passes=1), lead))
     sheet.fill(polygon([(240, 206), (271, 205), (274, 381), (240, 382)]), shade, lead, angle=52, gap=2.0)
     box(sheet, body, *line)
     heart = [(212, 262), (203, 246), (187, 245), (180, 260), (190, 278), (211, 297), (233, 277), (242, 259), (233, 245), (219, 247)]
     sheet.fill(heart, tint, red, angle=40)
     sheet.line(heart, *line, closed=True)
     box(sheet, [(168, 320), (254, 319), (255, 364), (167, 365)], *line, overshoot=2)
-    for index, (x, colour) in enumerate(((182, red), (204, yellow), (226, blue), (243, yellow))):
+    for index, (x, color) in enumerate(((182, red), (204, yellow), (226, blue), (243, yellow))):
         sheet.line(oval(x, 342, 7.5, 8 + index % 2), PENCIL, lead, closed=True)
-        sheet.dot((x, 342), 5, tint, colour)
-    coloured(sheet, polygon([(194, 206), (193, 182), (229, 182), (228, 206)]), None, line)
+        sheet.dot((x, 342), 5, tint, color)
+    colored(sheet, polygon([(194, 206), (193, 182), (229, 182), (228, 206)]), None, line)
     for y in (188, 197):
         sheet.line([(194, y), (211, y + 3), (228, y)], *line)
     head = [(136, 66), (286, 63), (289, 178), (138, 182)]
     for x, tip in ((176, 160), (246, 258)):
         mast = tube([(x, 68), ((x + tip) / 2, 46), (tip, 28)], [9, 8, 8])
-        coloured(sheet, mast, None, line)
-        coloured(sheet, oval(tip, 21, 11, 11), (tint, red), line)
+        colored(sheet, mast, None, line)
+        colored(sheet, oval(tip, 21, 11, 11), (tint, red), line)
     for side in (1, -1):
         ear = polygon(
             [(middle + 2 - side * 74, 106), (middle + 2 - side * 94, 102), (middle + 2 - side * 94, 146), (middle + 2 - side * 74, 143)]
         )
-        coloured(sheet, ear, (tint, yellow), line, angle=85)
-    coloured(sheet, polygon(head), None, (replace(PENCIL, passes=1), lead))
+        colored(sheet, ear, (tint, yellow), line, angle=85)
+    colored(sheet, polygon(head), None, (replace(PENCIL, passes=1), lead))
     sheet.fill(polygon([(258, 67), (284, 66), (287, 176), (258, 177)]), shade, lead, angle=52, gap=2.0)
     box(sheet, head, *line)
     for x, size in ((178, 22), (243, 20)):
-        coloured(sheet, oval(x, 108, size, size), None, line)
+        colored(sheet, oval(x, 108, size, size), None, line)
         sheet.fill(oval(x + 3, 110, 12, 12), tint, blue)
         sheet.dot((x + 4, 110), 5, replace(PENCIL, strength=1.0), lead)
     box(sheet, [(174, 144), (250, 143), (251, 166), (173, 167)], *line, overshoot=2)
@@ -160,15 +160,15 @@ def marker_monster() -> Sketch:
     wash = replace(FELT_PEN, width=13, strength=0.78)
     for side in (1, -1):
         leg = tube([(middle - side * 44, 352), (middle - side * 52, 402), (middle - side * 58, 452)], [40, 36, 34])
-        coloured(sheet, leg, (wash, green), line, angle=12)
+        colored(sheet, leg, (wash, green), line, angle=12)
         for y in (398, 424):
             sheet.line(
                 [(middle - side * (50 + (y - 398) * 0.1) + dx, y + abs(dx) * 0.1) for dx in (-15, 0, 15)], replace(FELT_PEN, width=7), deep
             )
         foot = [(-30, 0), (-26, -16), (0, -24), (24, -17), (31, 0), (20, 8), (11, 1), (0, 9), (-10, 1), (-21, 8)]
-        coloured(sheet, [(middle - side * 66 + x, 470 + y) for x, y in foot], (wash, violet), line, angle=5)
+        colored(sheet, [(middle - side * 66 + x, 470 + y) for x, y in foot], (wash, violet), line, angle=5)
         arm = tube([(middle - side * 84, 238), (middle - side * 122, 254), (middle - side * 164, 262)], [38, 33, 30])
-        coloured(sheet, arm, (wash, green), line, angle=85)
+        colored(sheet, arm, (wash, green), line, angle=85)
         for x in (116, 138):
             sheet.line(
                 [(middle - side * x + dy * 0.2, 252 + (x - 116) * 0.25 + dy) for dy in (-13, 0, 13)], replace(FELT_PEN, width=7), deep
@@ -187,29 +187,29 @@ def marker_monster() -> Sketch:
             (170, 282),
             (156, 276),
         ]
-        coloured(sheet, [(middle - side * x, y) for x, y in hand], (wash, violet), line, angle=40)
+        colored(sheet, [(middle - side * x, y) for x, y in hand], (wash, violet), line, angle=40)
         horn = [(46, 88), (60, 60), (54, 30), (78, 48), (84, 78), (76, 102)]
-        coloured(sheet, [(middle - side * x, y) for x, y in horn], (wash, yellow), line, angle=60)
+        colored(sheet, [(middle - side * x, y) for x, y in horn], (wash, yellow), line, angle=60)
     turns = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     shag = [
         (float(middle + (101 + 8 * (i % 2)) * np.sin(t) * (1 + 0.06 * np.cos(t))), float(226 - (151 + 8 * (i % 2)) * np.cos(t)))
         for i, t in enumerate(turns)
     ]
-    coloured(sheet, shag, (wash, green), line, angle=66)
+    colored(sheet, shag, (wash, green), line, angle=66)
     belly = oval(middle, 302, 58, 56)
     sheet.fill(belly, replace(wash, strength=0.5), (250, 240, 150), angle=20)
     sheet.line(belly, replace(FELT_PEN, width=4), deep, closed=True)
     for x, y in ((146, 238), (292, 250), (160, 330), (284, 330), (138, 284), (300, 290)):
         sheet.line([(x - 6, y - 5), (x, y + 6), (x + 6, y - 5)], replace(FELT_PEN, width=4.5), deep)
     for x, y, size in ((176, 150, 25), (222, 124, 29), (268, 152, 24)):
-        coloured(sheet, oval(x, y, size, size), None, (replace(FELT_PEN, width=5), black))
+        colored(sheet, oval(x, y, size, size), None, (replace(FELT_PEN, width=5), black))
         sheet.dot((x + 3, y + 5), 9.5, FELT_PEN, black)
     mouth = [(158, 198), (188, 208), (222, 211), (256, 207), (284, 196), (272, 226), (244, 246), (220, 249), (194, 245), (170, 226)]
-    coloured(sheet, mouth, (wash, (196, 44, 70)), (replace(FELT_PEN, width=5), black), angle=15)
+    colored(sheet, mouth, (wash, (196, 44, 70)), (replace(FELT_PEN, width=5), black), angle=15)
     sheet.fill(oval(222, 238, 22, 8), replace(wash, width=8), pink)
     for x, y in ((184, 210), (207, 213), (232, 213), (257, 209)):
         tooth = polygon([(x - 9, y - 3), (x + 9, y - 3), (x, y + 14)], pieces=3)
-        coloured(sheet, tooth, None, (replace(FELT_PEN, width=3.5), black))
+        colored(sheet, tooth, None, (replace(FELT_PEN, width=3.5), black))
     right = ((138, 238), (98, 255), (34, 264), (176, 352), (168, 404), (156, 466))
     return Sketch(sheet, (220, 340), (220, 232), (220, 150), right, tuple(mirrored(right, middle)))
 
@@ -217,7 +217,7 @@ def marker_monster() -> Sketch:
 def stick_king() -> Sketch:
     """A stick figure with a crown too large for it and a royal cape, felt pen and crayon."""
     sheet, middle = Sheet(420, 550, seed=12, paper=(244, 240, 228)), 210.0
-    black, red, gold, skin, grey = (40, 36, 44), (206, 40, 52), (244, 186, 40), (252, 222, 190), (150, 150, 158)
+    black, red, gold, skin, gray = (40, 36, 44), (206, 40, 52), (244, 186, 40), (252, 222, 190), (150, 150, 158)
     bone = (replace(FELT_PEN, width=13, wobble=2.0), black)
     thin = (replace(FELT_PEN, width=5), black)
     wax = replace(CRAYON, width=11, strength=0.88)
@@ -236,7 +236,7 @@ def stick_king() -> Sketch:
         (140, 334),
         (160, 260),
     ]
-    coloured(sheet, polygon(cape, pieces=2), (wax, red), (replace(CRAYON, width=6), (120, 20, 34)), angle=78)
+    colored(sheet, polygon(cape, pieces=2), (wax, red), (replace(CRAYON, width=6), (120, 20, 34)), angle=78)
     trim = [(122, 398), (154, 406), (182, 398), (210, 407), (238, 397), (264, 405), (298, 398)]
     sheet.line(trim, replace(CRAYON, width=17, tooth=0.35, strength=1.0), (252, 248, 238))
     for x, y in ((140, 402), (168, 401), (196, 403), (224, 402), (252, 401), (280, 402)):
@@ -248,8 +248,8 @@ def stick_king() -> Sketch:
             sheet.line([(middle - side * 120, 260), (middle - side * (120 + dx), 260 + dy)], replace(bone[0], width=9), black)
         sheet.line([(middle - side * 2, 338), (middle - side * 24, 420), (middle - side * 40, 504)], *bone)
         shoe = [(28, 516), (30, 498), (46, 492), (66, 500), (84, 490), (88, 500), (78, 518)]
-        coloured(sheet, [(middle - side * x, y) for x, y in shoe], (replace(wax, width=7), gold), thin, angle=10)
-    coloured(sheet, oval(middle, 136, 56, 54), (wax, skin), (replace(FELT_PEN, width=6.5), black), angle=30)
+        colored(sheet, [(middle - side * x, y) for x, y in shoe], (replace(wax, width=7), gold), thin, angle=10)
+    colored(sheet, oval(middle, 136, 56, 54), (wax, skin), (replace(FELT_PEN, width=6.5), black), angle=30)
     beard = [
         (156, 140),
         (172, 158),
@@ -266,19 +266,19 @@ def stick_king() -> Sketch:
         (178, 198),
         (158, 176),
     ]
-    coloured(sheet, polygon(beard, pieces=2), (replace(wax, width=8), grey), (replace(CRAYON, width=4.5), (96, 96, 104)), angle=85)
+    colored(sheet, polygon(beard, pieces=2), (replace(wax, width=8), gray), (replace(CRAYON, width=4.5), (96, 96, 104)), angle=85)
     sheet.line([(192, 166), (202, 173), (212, 174), (226, 166)], replace(FELT_PEN, width=5), (196, 44, 60))
     sheet.dot((210, 143), 8, CRAYON, (236, 120, 110))
     for side in (1, -1):
         sheet.dot((middle - side * 21, 125), 5.5, FELT_PEN, black)
         sheet.line([(middle - side * 32, 113), (middle - side * 22, 109), (middle - side * 12, 113)], replace(FELT_PEN, width=4), black)
     crown = polygon([(150, 102), (138, 34), (172, 66), (188, 20), (210, 62), (234, 18), (250, 66), (284, 36), (270, 102)], pieces=3)
-    coloured(sheet, crown, (replace(wax, width=9), gold), thin, angle=64)
+    colored(sheet, crown, (replace(wax, width=9), gold), thin, angle=64)
     jewel = replace(CRAYON, tooth=0.2, strength=1.0)
-    for x, y, colour in ((176, 88, red), (210, 86, (56, 120, 204)), (244, 88, (60, 160, 80))):
-        sheet.dot((x, y), 7.5, jewel, colour)
+    for x, y, color in ((176, 88, red), (210, 86, (56, 120, 204)), (244, 88, (60, 160, 80))):
+        sheet.dot((x, y), 7.5, jewel, color)
     for x, y in ((138, 32), (188, 18), (234, 16), (284, 34)):
-        coloured(sheet, oval(x, y, 7.5, 7.5), (replace(wax, width=5), red), (replace(FELT_PEN, width=3.5), black))
+        colored(sheet, oval(x, y, 7.5, 7.5), (replace(wax, width=5), red), (replace(FELT_PEN, width=3.5), black))
     right = ((196, 230), (148, 246), (78, 264), (204, 342), (186, 420), (166, 506))
     return Sketch(sheet, (210, 338), (210, 226), (210, 146), right, tuple(mirrored(right, middle)))
 

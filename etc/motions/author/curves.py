@@ -2,7 +2,7 @@
 
 A track is an array (N,) float64: one value per frame of a loop of N frames, so that frame N would be frame 0 again.
 Everything here keeps that: keys wrap around, delays wrap around, and `spring` is the steady state of a periodic drive.
-Times are frames (30 a second), values are degrees or centimetres.
+Times are frames (30 a second), values are degrees or centimeters.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ SOFT_KNEES = 0.25
 """How far the hips hang below straight legs when `Tracks.rise` is 0, cm."""
 
 SOFT_REACH = 1.2
-"""A leg's last centimetres of stretch come ever more slowly, so that knees don't snap straight (nor does the foot quite get there)."""
+"""A leg's last centimeters of stretch come ever more slowly, so that knees don't snap straight (nor does the foot quite get there)."""
 
 
 class Plane(Enum):

@@ -1,6 +1,6 @@
 """The skeleton that all our clips move, its forward kinematics and how it is written as a BVH file.
 
-BVH world: centimetres, y up, the figure faces +z and its left is +x. At rest it stands with its arms stretched sideways.
+BVH world: centimeters, y up, the figure faces +z and its left is +x. At rest it stands with its arms stretched sideways.
 Thigh and shin are equally long: a drawing takes over only the angles, so this is the proportion that keeps most feet on the floor.
 """
 

@@ -2,7 +2,7 @@
 
     python etc/motions/author/write_motions.py
 
-The same sources give the same bytes; the files are kept in the repository, so that nobody has to run this.
+The same sources give the same bytes; the files are kept in the repository, so that this need not be run.
 """
 
 from __future__ import annotations

@@ -113,8 +113,8 @@ def _render_page(source: bytes, index: int, name: str) -> tuple[int | None, byte
     count = int(head) if head.isdigit() else None
     if done.returncode == 0 and image:
         return count, image
-    said = done.stderr.decode("utf-8", "replace").strip()[-200:]
-    return count, _pdf_error(name, said or f"its reader left with status {done.returncode}")
+    reason = done.stderr.decode("utf-8", "replace").strip()[-200:]
+    return count, _pdf_error(name, reason or f"its reader left with status {done.returncode}")
 
 
 def check_archive(file: BinaryIO, *, name: str) -> None:

@@ -19,7 +19,7 @@ from typing import IO
 import cv2
 import numpy as np
 
-from pipeline.adapters.encoding.frame_sink import Picture, changed_rectangle, copied, open_sink
+from pipeline.adapters.encoding.frame_sink import PlacedImage, changed_rectangle, copied, open_sink
 from pipeline.adapters.encoding.frame_times import Ticks
 from pipeline.adapters.encoding.output_file import check_size
 from pipeline.ports import Sink
@@ -68,32 +68,32 @@ class _ApngContainer:
         color_type = 2 if self._opaque else 6
         return _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *self._size, 8, color_type, 0, 0, 0)) + _control(0)
 
-    def copy_frame(self, frame: Frame) -> Picture:
+    def copy_frame(self, frame: Frame) -> PlacedImage:
         return copied(frame)
 
-    def picture(self, taken: Picture, shown: Picture | None) -> Picture:
+    def part_to_store(self, taken: PlacedImage, shown: PlacedImage | None) -> PlacedImage:
         if self._opaque:
             if shown is None:
                 return taken
             rows, columns = changed_rectangle(shown.pixels, taken.pixels)[1]
-            return Picture(taken.pixels[rows, columns], columns.start, rows.start)
+            return PlacedImage(taken.pixels[rows, columns], columns.start, rows.start)
         if shown is None:
-            return Picture(on_whole_canvas(taken, self._size), 0, 0)
+            return PlacedImage(on_whole_canvas(taken, self._size), 0, 0)
         if taken.pixels.size == 0:
-            return Picture(np.zeros((1, 1, 4), dtype=np.uint8), 0, 0)
+            return PlacedImage(np.zeros((1, 1, 4), dtype=np.uint8), 0, 0)
         return taken
 
-    def compress(self, picture: Picture) -> bytes:
+    def compress(self, image: PlacedImage) -> bytes:
         order = cv2.COLOR_RGBA2BGR if self._opaque else cv2.COLOR_RGBA2BGRA
-        done, still = cv2.imencode(".png", cv2.cvtColor(picture.pixels, order), [cv2.IMWRITE_PNG_COMPRESSION, _LEVEL])
+        done, still = cv2.imencode(".png", cv2.cvtColor(image.pixels, order), [cv2.IMWRITE_PNG_COMPRESSION, _LEVEL])
         if not done:
             raise OSError("OpenCV made no PNG")
         return b"".join(body for name, body in _chunks(still.tobytes()) if name == b"IDAT")
 
-    def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:
+    def block(self, image: PlacedImage, compressed: bytes, delay: int) -> bytes:
         """Frame control and pixels; the first frame is the PNG's default image, which viewers without animation support show."""
-        height, width = picture.pixels.shape[:2]
-        rectangle = (width, height, picture.left, picture.top)
+        height, width = image.pixels.shape[:2]
+        rectangle = (width, height, image.left, image.top)
         disposal = _KEEP if self._opaque else _TO_NOTHING
         number = self._sequence
         control = _chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, *rectangle, delay, self.ticks.per_second, disposal, 0))
@@ -109,7 +109,7 @@ class _ApngContainer:
         file.write(_control(count))
 
 
-def on_whole_canvas(taken: Picture, size: tuple[int, int]) -> Bytes:
+def on_whole_canvas(taken: PlacedImage, size: tuple[int, int]) -> Bytes:
     """The crop (h, w, 4) on a transparent image of the canvas's size."""
     whole = np.zeros((size[1], size[0], 4), dtype=np.uint8)
     if taken.pixels.size:

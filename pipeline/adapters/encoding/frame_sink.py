@@ -27,7 +27,7 @@ _CODEC_ERRORS = (cv2.error, ValueError)
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class PlacedImage:
     """Pixels (h, w) or (h, w, 4), in the container's own encoding, and their position in the canvas, px."""
 
     pixels: NDArray[Any]
@@ -49,19 +49,19 @@ class Container(Protocol):
 
     def header(self) -> bytes: ...
 
-    def copy_frame(self, frame: Frame) -> Picture:
+    def copy_frame(self, frame: Frame) -> PlacedImage:
         """Copy a frame, since the renderer reuses its buffer; may be empty. Equal pixels look the same."""
         ...
 
-    def picture(self, taken: Picture, shown: Picture | None) -> Picture:
+    def part_to_store(self, taken: PlacedImage, shown: PlacedImage | None) -> PlacedImage:
         """The part of `taken` to store, given that `shown` is visible (None at the start); at least one pixel."""
         ...
 
-    def compress(self, picture: Picture) -> bytes:
+    def compress(self, image: PlacedImage) -> bytes:
         """Compress pixels. Called from several threads at once."""
         ...
 
-    def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:
+    def block(self, image: PlacedImage, compressed: bytes, delay: int) -> bytes:
         """All bytes of one image, shown for `delay` ticks. Called in the file's order."""
         ...
 
@@ -98,8 +98,8 @@ class FrameSink:
         self._opaque = canvas.is_opaque
         self._times = FrameTimes(clock, container.ticks)
         self._pool = OrderedPool(self._compressed, self._store, threads=_THREADS, in_flight=2 * _THREADS + 2, name=container.kind)
-        self._shown: Picture | None = None
-        self._waiting: tuple[Picture, int, bytes] | None = None
+        self._shown: PlacedImage | None = None
+        self._waiting: tuple[PlacedImage, int, bytes] | None = None
         self._count = 0
         self.finished = False
 
@@ -118,9 +118,9 @@ class FrameSink:
             begin = self._times.begin(frame.pts)
             if begin is None:
                 return
-            picture = self._container.picture(taken, self._shown)
+            image = self._container.part_to_store(taken, self._shown)
             self._shown = taken
-            self._pool.put((picture, begin))
+            self._pool.put((image, begin))
 
     def finish(self) -> Animation:
         """See `Sink.finish`.
@@ -147,11 +147,11 @@ class FrameSink:
         with suppress(OSError):  # closing flushes; an unfinished file is removed anyway
             self._file.close()
 
-    def _compressed(self, scheduled: tuple[Picture, int]) -> tuple[Picture, int, bytes]:
-        picture, begin = scheduled
-        return picture, begin, self._container.compress(picture)
+    def _compressed(self, scheduled: tuple[PlacedImage, int]) -> tuple[PlacedImage, int, bytes]:
+        image, begin = scheduled
+        return image, begin, self._container.compress(image)
 
-    def _store(self, compressed: tuple[Picture, int, bytes]) -> None:
+    def _store(self, compressed: tuple[PlacedImage, int, bytes]) -> None:
         self._write_waiting(until=compressed[1])
         self._waiting = compressed
 
@@ -159,13 +159,13 @@ class FrameSink:
         """The pending image, shown until `until`; repeated if one delay can't be that long."""
         if self._waiting is None:
             return
-        picture, begin, compressed = self._waiting
+        image, begin, compressed = self._waiting
         for delay in self._container.ticks.split(until - begin):
-            self._file.write(self._container.block(picture, compressed, delay))
+            self._file.write(self._container.block(image, compressed, delay))
             self._count += 1
 
 
-def _equal(first: Picture, second: Picture) -> bool:
+def _equal(first: PlacedImage, second: PlacedImage) -> bool:
     """Whether two crops look the same."""
     if first.pixels.size == 0 and second.pixels.size == 0:
         return True
@@ -173,13 +173,13 @@ def _equal(first: Picture, second: Picture) -> bool:
     return same_place and np.array_equal(first.pixels, second.pixels)
 
 
-def copied(frame: Frame) -> Picture:
+def copied(frame: Frame) -> PlacedImage:
     """Copy of the frame, for containers that store its pixels."""
-    return Picture(frame.pixels.copy(), frame.left, frame.top)
+    return PlacedImage(frame.pixels.copy(), frame.left, frame.top)
 
 
 def changed_rectangle(before: NDArray[Any], after: NDArray[Any]) -> tuple[Bytes, tuple[slice, slice]]:
-    """Which pixels of two whole pictures differ, (h, w) uint8 0 or 1, and the rectangle (rows, columns) around them."""
+    """Which pixels of two whole images differ, (h, w) uint8 0 or 1, and the rectangle (rows, columns) around them."""
     different = before != after
     changed = (different if different.ndim == 2 else different.any(axis=2)).view(np.uint8)
     left, top, width, height = cv2.boundingRect(changed)

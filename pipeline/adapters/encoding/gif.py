@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.adapters.encoding.frame_sink import Picture, changed_rectangle, open_sink
+from pipeline.adapters.encoding.frame_sink import PlacedImage, changed_rectangle, open_sink
 from pipeline.adapters.encoding.frame_times import Ticks
 from pipeline.adapters.encoding.lzw import image_data
 from pipeline.adapters.encoding.output_file import check_size
@@ -77,30 +77,30 @@ class _GifContainer:
         screen = struct.pack("<6sHHBBB", b"GIF89a", *self._size, flags, transparent, 0)
         return screen + self._palette.colors.tobytes().ljust(3 << bits, b"\0") + _LOOP_FOREVER
 
-    def copy_frame(self, frame: Frame) -> Picture:
-        return Picture(codes(frame.pixels), frame.left, frame.top)
+    def copy_frame(self, frame: Frame) -> PlacedImage:
+        return PlacedImage(codes(frame.pixels), frame.left, frame.top)
 
-    def picture(self, taken: Picture, shown: Picture | None) -> Picture:
+    def part_to_store(self, taken: PlacedImage, shown: PlacedImage | None) -> PlacedImage:
         if taken.pixels.size == 0:
-            return Picture(np.full((1, 1), _NOTHING), 0, 0)
+            return PlacedImage(np.full((1, 1), _NOTHING), 0, 0)
         if not self._opaque or shown is None:
             return taken
         changed, rectangle = changed_rectangle(shown.pixels, taken.pixels)
         pixels = np.where(changed[rectangle], taken.pixels[rectangle], _NOTHING)
-        return Picture(pixels, rectangle[1].start, rectangle[0].start)
+        return PlacedImage(pixels, rectangle[1].start, rectangle[0].start)
 
-    def compress(self, picture: Picture) -> bytes:
-        return image_data(self._index_of_code.take(picture.pixels))
+    def compress(self, image: PlacedImage) -> bytes:
+        return image_data(self._index_of_code.take(image.pixels))
 
-    def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:
+    def block(self, image: PlacedImage, compressed: bytes, delay: int) -> bytes:
         """Graphic control extension, image descriptor and image data."""
-        height, width = picture.pixels.shape
+        height, width = image.pixels.shape
         disposal = _KEEP if self._opaque else _TO_BACKGROUND
         control = struct.pack("<BBBBHBB", 0x21, 0xF9, 4, disposal << 2 | 1, delay, self._palette.transparent, 0)
-        descriptor = struct.pack("<BHHHHB", 0x2C, picture.left, picture.top, width, height, 0)
+        descriptor = struct.pack("<BHHHHB", 0x2C, image.left, image.top, width, height, 0)
         return b"".join((control, descriptor, compressed))
 
-    def end(self, file: IO[bytes], count: int) -> None:  # noqa: ARG002  a GIF doesn't say how many pictures it has
+    def end(self, file: IO[bytes], count: int) -> None:  # noqa: ARG002  a GIF doesn't say how many images it has
         file.write(_TRAILER)
 
 

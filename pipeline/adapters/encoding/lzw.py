@@ -29,10 +29,10 @@ def image_data(indices: Bytes) -> bytes:
     The minimum code size is always 8: Pillow supports no other, and it costs 3 % at 31 colors.
     """
     height, width = indices.shape
-    picture = Image.frombuffer("P", (width, height), np.ascontiguousarray(indices), "raw", "P", 0, 1)
-    picture.putpalette(_TWO_COLORS)
+    image = Image.frombuffer("P", (width, height), np.ascontiguousarray(indices), "raw", "P", 0, 1)
+    image.putpalette(_TWO_COLORS)
     with open(os.memfd_create("gif"), "w+b", buffering=0) as file:  # noqa: PTH123  a descriptor has no path
-        picture.save(file, "GIF", optimize=False, interlace=0)
+        image.save(file, "GIF", optimize=False, interlace=0)
         file.seek(0)
         whole = file.read()
     start = _image_data_start(whole)

@@ -79,7 +79,7 @@ class _Slot:
 
     def __init__(self, size: tuple[int, int], pixel_format: str) -> None:
         self.rgba: Bytes = np.zeros((size[1], size[0], 4), dtype=np.uint8)
-        self.picture = _frame(size, pixel_format)
+        self.image = _frame(size, pixel_format)
 
 
 class VideoSink:
@@ -113,7 +113,7 @@ class VideoSink:
         check_frame(frame, self._canvas, self._recipe.layout, whole=self._recipe.layout is PixelLayout.OPAQUE)
         slot = self._ring[self._count % len(self._ring)]
         self._copy_pixels(frame, slot.rgba)
-        slot.picture.pts = round(frame.pts / self._time_base)
+        slot.image.pts = round(frame.pts / self._time_base)
         self._count += 1
         with map_write_errors(self._path, self._recipe.kind, *_CODEC_ERRORS):
             self._pool.put(slot)
@@ -154,11 +154,11 @@ class VideoSink:
     def _encode(self, slot: _Slot | None) -> None:
         """Convert and encode a frame, or flush the codec, on the pool's thread."""
         if slot is not None:
-            luma, blue, red, *alpha = planes(slot.picture)
+            luma, blue, red, *alpha = planes(slot.image)
             self._converter.fill(luma, blue, red, _bled(slot.rgba) if alpha else slot.rgba)
             if alpha:
                 cv2.extractChannel(slot.rgba, 3, dst=alpha[0])
-        for packet in self._stream.encode(None if slot is None else slot.picture):
+        for packet in self._stream.encode(None if slot is None else slot.image):
             packet.duration = self._duration_at(packet.pts or 0)
             self._container.mux(packet)
 

@@ -22,7 +22,7 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
-from pipeline.adapters.encoding.frame_sink import Picture, changed_rectangle, copied, open_sink
+from pipeline.adapters.encoding.frame_sink import PlacedImage, changed_rectangle, copied, open_sink
 from pipeline.adapters.encoding.frame_times import Ticks
 from pipeline.adapters.encoding.output_file import check_size
 from pipeline.ports import Sink
@@ -63,7 +63,7 @@ class _WebpContainer:
     def __init__(self, canvas: Canvas) -> None:
         self._size = (canvas.width, canvas.height)
         self._opaque = canvas.is_opaque
-        self._alpha_quality = _ALPHA_QUALITY if canvas.picture is None else _EVERY_LEVEL
+        self._alpha_quality = _ALPHA_QUALITY if canvas.background_image is None else _EVERY_LEVEL
         self.layout = PixelLayout.OPAQUE if self._opaque else PixelLayout.RGBA
 
     def header(self) -> bytes:
@@ -72,40 +72,40 @@ class _WebpContainer:
         extended = struct.pack("<I", flags) + b"".join(_three_bytes(side - 1) for side in self._size)
         return b"RIFF\0\0\0\0WEBP" + _chunk(b"VP8X", extended) + _chunk(b"ANIM", struct.pack("<IH", 0, 0))
 
-    def copy_frame(self, frame: Frame) -> Picture:
+    def copy_frame(self, frame: Frame) -> PlacedImage:
         return copied(frame)
 
-    def picture(self, taken: Picture, shown: Picture | None) -> Picture:
+    def part_to_store(self, taken: PlacedImage, shown: PlacedImage | None) -> PlacedImage:
         if self._opaque:
             if shown is None:
                 return taken
             rows, columns = changed_rectangle(shown.pixels, taken.pixels)[1]
             top, left = rows.start & ~1, columns.start & ~1
-            return Picture(taken.pixels[top : rows.stop, left : columns.stop], left, top)
+            return PlacedImage(taken.pixels[top : rows.stop, left : columns.stop], left, top)
         if taken.pixels.size == 0:
-            return Picture(np.zeros((1, 1, 4), dtype=np.uint8), 0, 0)
+            return PlacedImage(np.zeros((1, 1, 4), dtype=np.uint8), 0, 0)
         across, down = taken.left & 1, taken.top & 1
         if across or down:
             pixels = np.pad(taken.pixels, ((down, 0), (across, 0), (0, 0)))
-            return Picture(pixels, taken.left - across, taken.top - down)
+            return PlacedImage(pixels, taken.left - across, taken.top - down)
         return taken
 
-    def compress(self, picture: Picture) -> bytes:
+    def compress(self, image: PlacedImage) -> bytes:
         """The chunks of a still WebP that hold pixels: ALPH and VP8."""
-        pixels = np.ascontiguousarray(picture.pixels)
+        pixels = np.ascontiguousarray(image.pixels)
         still = io.BytesIO()
         mode = "RGBX" if self._opaque else "RGBA"
-        image = Image.frombuffer(mode, pixels.shape[1::-1], pixels, "raw", mode, 0, 1)
-        image.save(still, "WEBP", quality=_QUALITY, method=_EFFORT, alpha_quality=self._alpha_quality)
+        to_save = Image.frombuffer(mode, pixels.shape[1::-1], pixels, "raw", mode, 0, 1)
+        to_save.save(still, "WEBP", quality=_QUALITY, method=_EFFORT, alpha_quality=self._alpha_quality)
         return b"".join(_chunk(name, body) for name, body in _chunks(still.getvalue()) if name in {b"ALPH", b"VP8 ", b"VP8L"})
 
-    def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:
-        height, width = picture.pixels.shape[:2]
-        fields = (picture.left // 2, picture.top // 2, width - 1, height - 1, delay)
+    def block(self, image: PlacedImage, compressed: bytes, delay: int) -> bytes:
+        height, width = image.pixels.shape[:2]
+        fields = (image.left // 2, image.top // 2, width - 1, height - 1, delay)
         flags = _NO_BLENDING | (0 if self._opaque else _TO_NOTHING)
         return _chunk(b"ANMF", b"".join((*map(_three_bytes, fields), bytes([flags]), compressed)))
 
-    def end(self, file: IO[bytes], count: int) -> None:  # noqa: ARG002  a WebP doesn't say how many pictures it has
+    def end(self, file: IO[bytes], count: int) -> None:  # noqa: ARG002  a WebP doesn't say how many images it has
         length = file.tell()
         file.seek(4)
         file.write(struct.pack("<I", length - 8))

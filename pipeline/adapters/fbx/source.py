@@ -64,8 +64,8 @@ def _answer(path: Path, clip: str | None) -> tuple[dict[str, Any], Floats]:
         raise MotionFileError(path, [f"this FBX file is not read within {PATIENCE_S:g} s"], hint=_OTHERWISE.removeprefix("or ")) from error
     head, _, numbers = done.stdout.partition(b"\n")
     if done.returncode != 0 or not head:
-        said = done.stderr.decode("utf-8", "replace").strip()[-300:]
-        why = f"the reader left with status {done.returncode}" + (f": {said}" if said else "")
+        stderr = done.stderr.decode("utf-8", "replace").strip()[-300:]
+        why = f"the reader left with status {done.returncode}" + (f": {stderr}" if stderr else "")
         raise MotionFileError(path, [f"this FBX file can't be read ({why})"], hint=_OTHERWISE.removeprefix("or "))
     found: dict[str, Any] = json.loads(head)
     return found, np.frombuffer(numbers, dtype=np.float64, count=found["numbers"])

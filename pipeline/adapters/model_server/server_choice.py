@@ -87,7 +87,9 @@ class ServerChoice:
         return min(max(_HEDGE_FACTOR * usual_s, _MIN_HEDGE_S), _MAX_HEDGE_SHARE * self._settings.read_timeout_s)
 
     def take_probe(self, now_s: float) -> ServerEndpoint | None:
-        """A failing server that is due for a tiny prediction while another one answers; nobody else gets it until that has ended."""
+        """Take a failing server that is due for a tiny prediction while another one answers; until that has ended, no other caller
+        gets it. None if there is none.
+        """
         if all(self._health(endpoint).is_failing for endpoint in self._turns):
             return None  # the next image is the probe
         until_s = now_s + self._settings.hedge_first_s + _PROBE_SLACK_S
@@ -138,7 +140,7 @@ class ServerChoice:
         wait_s = max(longest_s * spread, retry_after_s)
         if verdict in {Verdict.SILENT, Verdict.OVERTAKEN}:
             wait_s = max(wait_s, self._settings.read_timeout_s * (0.5 + spread))
-        # A first request that another server overtook may have met a moment's load: a tiny prediction tells at once.
+        # The first request that another server overtook may have met a moment's load; a tiny prediction shows whether it did.
         is_left_alone = verdict is not Verdict.OVERTAKEN or before.failures > 0
         until_s = max(before.avoided_until_s, now_s + wait_s) if is_left_alone else now_s
         return ServerHealth(before.failures + 1, True, until_s, max(before.forgiven_from_s, now_s + _FORGIVEN_AFTER * wait_s))  # noqa: FBT003

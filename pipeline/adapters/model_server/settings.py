@@ -65,7 +65,7 @@ class ServerSettings:
             next one is: so it must leave time for another attempt. It should exceed the models' `responseTimeout`, after which
             TorchServe itself replaces a hung worker and reports it.
         deadline_s: the longest duration of one call of the predictor, including retries, waits and probes.
-        probe_timeout_s: for the tiny prediction that tells a failing server from an image that it can't process.
+        probe_timeout_s: for the tiny prediction that distinguishes a failing server from an image that it can't process.
         max_attempts: for one call, not counting probes.
         backoff_first_s, backoff_max_s: upper bounds of the wait after the first failure and after many; it doubles in between, and
             jitter takes off up to a half, so that many clients don't return at once.

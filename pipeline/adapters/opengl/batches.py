@@ -42,7 +42,7 @@ class SpriteBatch:
         self.is_painted = sprite.colors is not None
         self._vertex_count = len(sprite.uv)
         self._orders: dict[int, _Order] = {}
-        self._texture = objects.picture_texture(sprite.rgba)
+        self._texture = objects.image_texture(sprite.rgba)
         self._array = objects.vertex_array()
         self._attribute(_UV, sprite.uv)
         if sprite.colors is not None:

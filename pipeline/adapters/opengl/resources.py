@@ -147,7 +147,7 @@ class Objects:
         self._gl.glBindVertexArray(name)
         return name
 
-    def picture_texture(self, rgba: Bytes) -> int:
+    def image_texture(self, rgba: Bytes) -> int:
         """Create a texture from an image (h, w, 4) with straight alpha: premultiplied, linear filter, clamped at its edges, no mipmaps."""
         gl = self._gl
         height, width = rgba.shape[:2]

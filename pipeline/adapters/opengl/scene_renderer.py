@@ -64,8 +64,8 @@ class GLSceneRenderer:
         self._clear_color = clear_color(canvas, sprites, layout)
         # Soft edges may stay soft in front of an opaque color.
         self._is_cut = layout is PixelLayout.CUT_OUT and not (canvas.is_opaque or self._clear_color[3] > 0)
-        self._picture = None if canvas.picture is None else objects.picture_texture(canvas.picture)
-        self._is_covered = self._clear_color[3] > 0 or canvas.picture is not None
+        self._background_texture = None if canvas.background_image is None else objects.image_texture(canvas.background_image)
+        self._is_covered = self._clear_color[3] > 0 or canvas.background_image is not None
         self._is_resolved = layout is PixelLayout.RGBA and not canvas.is_opaque
         _check_size(self._gl, canvas)
         self._targets = _Targets(objects, canvas, is_resolved=self._is_resolved)
@@ -130,9 +130,9 @@ class GLSceneRenderer:
         gl.glEnable(gl.GL_BLEND)
         gl.glBlendFunc(gl.GL_ONE, gl.GL_ONE_MINUS_SRC_ALPHA)
         gl.glActiveTexture(gl.GL_TEXTURE0)
-        if self._picture is not None:
-            self._use("screen", self._fragment("picture"))
-            gl.glBindTexture(gl.GL_TEXTURE_2D, self._picture)
+        if self._background_texture is not None:
+            self._use("screen", self._fragment("background"))
+            gl.glBindTexture(gl.GL_TEXTURE_2D, self._background_texture)
             self._cover()
         self._paint_strokes([stroke for stroke in strokes if stroke.behind])
         current = None

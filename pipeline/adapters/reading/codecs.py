@@ -35,8 +35,8 @@ _CODECS: dict[ImageKind, type[ImageFile]] = {
 _BYTES_PER_PIXEL: dict[ImageKind, float] = {
     ImageKind.PNG: 4,
     ImageKind.JPEG: 4,
-    ImageKind.WEBP: 19,  # two canvases of libwebp's animation decoder, its reply, Pillow's picture
-    ImageKind.HEIF: 14,  # libheif's planes and its interleaved copy, its reply, Pillow's picture
+    ImageKind.WEBP: 19,  # two canvases of libwebp's animation decoder, its reply, Pillow's image
+    ImageKind.HEIF: 14,  # libheif's planes and its interleaved copy, its reply, Pillow's image
     ImageKind.TIFF: 8,  # its codec turns it upright at full size
     ImageKind.BMP: 4,
     ImageKind.GIF: 4,
@@ -83,25 +83,25 @@ def open_image(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) 
     if kind is ImageKind.HEIF:
         _check_area(_heif_coded_size(source), kind, limits, name)  # the coded image may be larger than the cropped one that is shown
     with quietly():
-        picture = _CODECS[kind](BytesIO(source))
-    progressive = kind is ImageKind.JPEG and "progressive" in picture.info
+        image = _CODECS[kind](BytesIO(source))
+    progressive = kind is ImageKind.JPEG and "progressive" in image.info
     if progressive:
         _check_scans(source, name)
-    _check_size(picture.size, kind, limits, name, extra=_COEFFICIENT_BYTES if progressive else 0)
-    size = picture.size
+    _check_size(image.size, kind, limits, name, extra=_COEFFICIENT_BYTES if progressive else 0)
+    size = image.size
     if kind is ImageKind.JPEG:
         factor = halving_reduction(max(size), limits.working_side)
-        picture.draft(picture.mode, (max(1, picture.width // factor), max(1, picture.height // factor)))
-    return picture, size
+        image.draft(image.mode, (max(1, image.width // factor), max(1, image.height // factor)))
+    return image, size
 
 
-def load(kind: ImageKind, picture: ImageFile) -> None:
+def load(kind: ImageKind, image: ImageFile) -> None:
     """Decode the pixels. Raises what the codec raises."""
     if kind is ImageKind.TIFF:  # its codec reads more metadata at the end, and warns about it
         with quietly():
-            picture.load()
+            image.load()
     else:
-        picture.load()
+        image.load()
 
 
 def _check_size(size: tuple[int, int], kind: ImageKind, limits: DecodeLimits, name: str, *, extra: float = 0) -> None:

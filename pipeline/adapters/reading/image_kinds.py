@@ -13,7 +13,7 @@ from typing import Literal
 from pipeline.adapters.reading.tiff_tags import tiff_tags
 from pipeline.errors import DecodeError, DecodeReason
 
-AS_PICTURE = "save it as PNG or JPEG"
+AS_IMAGE = "save it as PNG or JPEG"
 
 
 class ImageKind(StrEnum):
@@ -52,15 +52,15 @@ _VIDEO_HINT = "save one frame of it as PNG or JPEG"
 
 _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
     (rb"\s*%PDF-", "a PDF document", "save the page with the drawing as PNG or JPEG"),
-    (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript drawing", AS_PICTURE),
-    (rb"8BPS", "a Photoshop document", AS_PICTURE),
-    (rb"gimp xcf", "a GIMP document", AS_PICTURE),
+    (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript drawing", AS_IMAGE),
+    (rb"8BPS", "a Photoshop document", AS_IMAGE),
+    (rb"gimp xcf", "a GIMP document", AS_IMAGE),
     (rb"FUJIFILMCCD-RAW|II\x1a\0\0\0HEAPCCDR|IIRO|IIRS|MMOR|IIU\0|FOVb|\0MRM", "a camera's raw file", _RAW_HINT),
     (rb"II\+\0|MM\0\+", "a BigTIFF", "save it as ordinary TIFF, PNG or JPEG"),
-    (rb"II\xbc\x01", "a JPEG XR image", AS_PICTURE),
-    (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL image", AS_PICTURE),
-    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 image", AS_PICTURE),
-    (rb"\0\0[\x01\x02]\0[^\0]\0", "an icon", AS_PICTURE),
+    (rb"II\xbc\x01", "a JPEG XR image", AS_IMAGE),
+    (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL image", AS_IMAGE),
+    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 image", AS_IMAGE),
+    (rb"\0\0[\x01\x02]\0[^\0]\0", "an icon", AS_IMAGE),
     (rb"\x1a\x45\xdf\xa3|RIFF....AVI |\0\0\x01[\xb3\xba]|FLV\x01|OggS|....(?:moov|mdat|wide|free)", "a video or sound", _VIDEO_HINT),
     (rb"RIFF|ID3|fLaC|MThd|\xff[\xfb\xf3\xf2]", "a sound", "drop an image of the drawing"),
     (rb"PK\x03\x04|7z\xbc\xaf|\x1f\x8b|Rar!|BZh|\xfd7zXZ", "an archive or an office document", "unpack it, and drop the image alone"),
@@ -127,7 +127,7 @@ def _kind_by_brand(source: bytes, name: str) -> ImageKind:
     if source[8:12] in _HEIC_BRANDS or brands & _HEIC_BRANDS:
         return ImageKind.HEIF
     if brands & _AVIF_BRANDS:
-        raise _refusal("an AVIF image", AS_PICTURE, name)
+        raise _refusal("an AVIF image", AS_IMAGE, name)
     if brands & _HEIF_BRANDS:
         return ImageKind.HEIF
     if source[8:12] == b"crx ":
@@ -141,12 +141,12 @@ def _foreign(source: bytes) -> tuple[str, str]:
             return found, hint
     beginning = source[:_SVG_BYTES].replace(b"\0", b"").lower()
     if b"<svg" in beginning:
-        return "an SVG drawing", AS_PICTURE
+        return "an SVG drawing", AS_IMAGE
     if b"<html" in beginning or b"<!doctype html" in beginning:
         return "a web page", "save the image itself, not the page that shows it"
     if _is_text(source[:_TEXT_BYTES]):
         return "text", "drop an image of the drawing"
-    return f"none we know (it begins with {source[:8].hex(' ')})", AS_PICTURE
+    return f"none we know (it begins with {source[:8].hex(' ')})", AS_IMAGE
 
 
 def _is_text(beginning: bytes) -> bool:

@@ -125,12 +125,12 @@ def _map_errors(kind: ImageKind, source: bytes, name: str) -> Iterator[None]:
 
 def _read_pixels(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[Bytes, Bytes | None, int, tuple[str, ...]]:
     """Colors, alpha and orientation as stored, and notes."""
-    picture, size, end_note = _load_image(kind, source, limits, name)
-    notes = [_frames_note(kind, picture, source), end_note]
-    orientation, tags = _orientation(kind, picture), tiff_tags(source)
-    working = working_copy(picture, limits.working_side, bits=_depth(tags), inverted=_is_inverted(tags))
-    profile = picture.info.get("icc_profile")
-    picture.close()
+    image, size, end_note = _load_image(kind, source, limits, name)
+    notes = [_frames_note(kind, image, source), end_note]
+    orientation, tags = _orientation(kind, image), tiff_tags(source)
+    working = working_copy(image, limits.working_side, bits=_depth(tags), inverted=_is_inverted(tags))
+    profile = image.info.get("icc_profile")
+    image.close()
     if max(working.size) < max(size):
         notes.append(f"it was reduced from {max(size)} x {min(size)} to {max(working.size)} x {min(working.size)} pixels")
     rgb, alpha, profile_note = rgb_and_alpha(working, profile if isinstance(profile, bytes) else None)
@@ -139,15 +139,15 @@ def _read_pixels(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str
 
 def _load_image(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int], str]:
     """The image with decoded pixels, its size before the reduction, and a note or ""."""
-    picture, size = open_image(kind, source, limits, name)
+    image, size = open_image(kind, source, limits, name)
     try:
-        load(kind, picture)
+        load(kind, image)
     except OSError:
         complete = _load_without_end_marker(kind, source, limits, name)
         if complete is None:
             raise
         return complete, size, "its end marker is missing"
-    return picture, size, ""
+    return image, size, ""
 
 
 def _load_without_end_marker(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> ImageFile | None:
@@ -155,16 +155,16 @@ def _load_without_end_marker(kind: ImageKind, source: bytes, limits: DecodeLimit
     if kind is not ImageKind.JPEG or not looks_cut(kind, source):
         return None
     filled = [open_image(kind, source + filling + _END_MARKER, limits, name)[0] for filling in _FILLINGS]
-    if any("progressive" in picture.info for picture in filled) or filled[0].tobytes() != filled[1].tobytes():
+    if any("progressive" in image.info for image in filled) or filled[0].tobytes() != filled[1].tobytes():
         return None
     return filled[0]
 
 
-def _orientation(kind: ImageKind, picture: ImageFile) -> int:
+def _orientation(kind: ImageKind, image: ImageFile) -> int:
     """EXIF orientation, unless the codec turns the image itself, as those of HEIF and TIFF do."""
     if kind in {ImageKind.HEIF, ImageKind.TIFF}:
         return UPRIGHT
-    exif = picture.info.get("exif")
+    exif = image.info.get("exif")
     return exif_orientation(exif) if isinstance(exif, bytes) else UPRIGHT
 
 
@@ -178,11 +178,11 @@ def _is_inverted(tags: Tags) -> bool:
     return tags.get(_PHOTOMETRIC, (1,))[0] == _WHITE_IS_ZERO
 
 
-def _frames_note(kind: ImageKind, picture: ImageFile, source: bytes) -> str:
+def _frames_note(kind: ImageKind, image: ImageFile, source: bytes) -> str:
     if kind is ImageKind.TIFF:
         several = has_more_pages(source)
     elif kind in {ImageKind.PNG, ImageKind.WEBP, ImageKind.HEIF}:
-        several = bool(getattr(picture, "is_animated", False))
+        several = bool(getattr(image, "is_animated", False))
     else:
         several = False  # a GIF would have to be read to its end
     return "only the first image in the file is used" if several else ""

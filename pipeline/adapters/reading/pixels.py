@@ -28,53 +28,53 @@ _MIDDLE, _ALMOST = 128, 16
 _PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 
 
-def working_copy(picture: Image.Image, working_side: int, *, bits: int | None = None, inverted: bool = False) -> Image.Image:
-    """Reduced copy of a loaded `picture` in mode L, LA, RGB, RGBA, CMYK or LAB, its longer side at most `working_side` px.
+def working_copy(image: Image.Image, working_side: int, *, bits: int | None = None, inverted: bool = False) -> Image.Image:
+    """Reduced copy of a loaded `image` in mode L, LA, RGB, RGBA, CMYK or LAB, its longer side at most `working_side` px.
 
     Args:
         bits: depth of a 16-bit mode's samples, if fewer than 16 are used.
         inverted: zero is white.
     """
-    factor = integer_reduction(max(picture.size), working_side)
-    scale = _scale(picture, bits)
-    rows = max(1, _STRIP_PIXELS // picture.width // factor) * factor
+    factor = integer_reduction(max(image.size), working_side)
+    scale = _scale(image, bits)
+    rows = max(1, _STRIP_PIXELS // image.width // factor) * factor
     strips = [
-        _averaged(_plain(picture.crop((0, top, picture.width, min(top + rows, picture.height))), scale, inverted=inverted), factor)
-        for top in range(0, picture.height, rows)
+        _averaged(_plain(image.crop((0, top, image.width, min(top + rows, image.height))), scale, inverted=inverted), factor)
+        for top in range(0, image.height, rows)
     ]
     whole = _stacked(strips)
     size = reduced_size(*whole.size, working_side)
     return whole if size == whole.size else whole.resize(size, Image.Resampling.HAMMING, reducing_gap=2.0)
 
 
-def rgb_and_alpha(picture: Image.Image, profile: bytes | None) -> tuple[Bytes, Bytes | None, str]:
+def rgb_and_alpha(image: Image.Image, profile: bytes | None) -> tuple[Bytes, Bytes | None, str]:
     """(H, W, 3) uint8 sRGB, (H, W) uint8 straight alpha or None, and a note about the color profile or "".
 
     Args:
-        picture: from `working_copy`.
+        image: from `working_copy`.
         profile: ICC profile; a damaged or unsuitable one is ignored.
     """
-    alpha = np.array(picture.getchannel("A"), dtype=np.uint8) if picture.mode in _WITH_ALPHA else None
-    colors = picture.convert("RGB" if picture.mode == "RGBA" else "L") if alpha is not None else picture
+    alpha = np.array(image.getchannel("A"), dtype=np.uint8) if image.mode in _WITH_ALPHA else None
+    colors = image.convert("RGB" if image.mode == "RGBA" else "L") if alpha is not None else image
     strips, note = _by_profile(colors, profile) if profile else ([], "")
     if not strips:
         strips = [_lab_to_srgb(colors) if colors.mode == "LAB" else colors if colors.mode == "RGB" else colors.convert("RGB")]
     return np.concatenate([np.asarray(strip, dtype=np.uint8) for strip in strips]), alpha, note
 
 
-def _scale(picture: Image.Image, bits: int | None) -> float:
+def _scale(image: Image.Image, bits: int | None) -> float:
     """Divisor for the samples; 1 for all 8-bit modes."""
-    if picture.mode.startswith("I;16"):
+    if image.mode.startswith("I;16"):
         return scale_to_bytes(0, 0, is_float=False, bits=bits or 16)
-    if picture.mode in {"I", "F"}:
-        lowest, highest = _range(picture)
-        return scale_to_bytes(lowest, highest, is_float=picture.mode == "F")
+    if image.mode in {"I", "F"}:
+        lowest, highest = _range(image)
+        return scale_to_bytes(lowest, highest, is_float=image.mode == "F")
     return 1.0
 
 
-def _range(picture: Image.Image) -> tuple[float, float]:
-    samples = np.asarray(picture)
-    finite = samples[np.isfinite(samples)] if picture.mode == "F" else samples
+def _range(image: Image.Image) -> tuple[float, float]:
+    samples = np.asarray(image)
+    finite = samples[np.isfinite(samples)] if image.mode == "F" else samples
     return float(finite.min(initial=0)), float(finite.max(initial=0))
 
 
@@ -145,10 +145,10 @@ def _by_profile(colors: Image.Image, profile: bytes) -> tuple[list[Image.Image],
     return converted, "its colors were converted to sRGB"
 
 
-def _strips(picture: Image.Image) -> list[Image.Image]:
+def _strips(image: Image.Image) -> list[Image.Image]:
     """Equal shares of an image for the threads that convert it."""
-    rows = -(-picture.height // _CONVERTERS)
-    return [picture.crop((0, top, picture.width, min(top + rows, picture.height))) for top in range(0, picture.height, rows)]
+    rows = -(-image.height // _CONVERTERS)
+    return [image.crop((0, top, image.width, min(top + rows, image.height))) for top in range(0, image.height, rows)]
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
@@ -156,8 +156,8 @@ def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
     if "sRGB" not in (profile.profile.profile_description or "") or profile.profile.xcolor_space.strip() != "RGB":
         return False
     gray = Image.new("RGB", (1, 1), (_MIDDLE, _MIDDLE, _MIDDLE))
-    seen = ImageCms.profileToProfile(gray, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    return seen is not None and bool((np.abs(np.asarray(seen, np.int32) - _MIDDLE) <= _ALMOST).all())
+    converted = ImageCms.profileToProfile(gray, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return converted is not None and bool((np.abs(np.asarray(converted, np.int32) - _MIDDLE) <= _ALMOST).all())
 
 
 def _lab_to_srgb(colors: Image.Image) -> Image.Image:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.adapters.torchserve.settings import ImageEncoding
 from pipeline.errors import ShapeError
-from pipeline.files.picture_files import FAST_PNG
+from pipeline.files.image_files import FAST_PNG
 from pipeline.types import Bytes, check_array
 
 _ENCODER_PARAMETERS: Final[Mapping[ImageEncoding, Sequence[int]]] = {

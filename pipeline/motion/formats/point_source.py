@@ -84,7 +84,7 @@ def points_clip(tracks: PointTracks, name: str) -> MotionClip:
             raise PointError(f"the {part}s are never seen")
     _complete(points, unseen, notes, down=-1.0 if is_flat else None)
     if gap_s > LONG_GAP_S:
-        notes.append(f"a joint is out of sight for up to {gap_s:.1f} s: its way is filled in")
+        notes.append(f"a joint is out of sight for up to {gap_s:.1f} s: its path is filled in")
     positions, parents = joints_from_points(points)
     up = UpAxis.Y if is_flat else _up(positions)
     return MotionClip(

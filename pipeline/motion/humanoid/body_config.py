@@ -21,7 +21,7 @@ def body_config(body: BodyMap, name: str, *, is_flat: bool = False) -> RetargetC
     Arms and legs are each seen from the front or from the side, whichever shows more of the movement; the trunk faces the viewer. The
     motion's left drives the figure's left. A flat motion is seen as it is.
     """
-    seen = ProjectionMethod.FRONTAL if is_flat else ProjectionMethod.PCA
+    projection = ProjectionMethod.FRONTAL if is_flat else ProjectionMethod.PCA
     arms, legs = (body.left_arm, body.right_arm), (body.left_leg, body.right_leg)
     trunk = (*body.trunk, *([body.head] if body.head else []))
     mapping = {
@@ -36,8 +36,8 @@ def body_config(body: BodyMap, name: str, *, is_flat: bool = False) -> RetargetC
         name=name,
         starting_location=STARTING_LOCATION,
         projection_groups=(
-            ProjectionGroup("Upper Limbs", _joints(arms), seen),
-            ProjectionGroup("Lower Limbs", _joints(legs), seen),
+            ProjectionGroup("Upper Limbs", _joints(arms), projection),
+            ProjectionGroup("Lower Limbs", _joints(legs), projection),
             ProjectionGroup(
                 "Trunk", tuple(joint for joint in trunk if joint not in {*_joints(arms), *_joints(legs)}), ProjectionMethod.FRONTAL
             ),
@@ -64,7 +64,7 @@ FOUR_LEGGED_JOINTS = frozenset(f"{side}_{part}_{end}" for side in ("left", "righ
 
 
 def four_legged_config(body: BodyMap, name: str) -> RetargetConfig:
-    """The retarget configuration of a body for a drawn animal that is seen from its right side, walking to the picture's right.
+    """The retarget configuration of a body for a drawn animal that is seen from its right side, walking to the image's right.
 
     A four-legged body drives leg by leg; a person's legs drive both pairs. Trunk and head stay as they are drawn: animals' necks point
     anywhere.

@@ -126,7 +126,7 @@ class _Finding:
     def __init__(self, tree: BodyTree, limbs: Limbs) -> None:
         self.tree, self.limbs = tree, limbs
         self.legs = leg_joints(tree, limbs.legs)
-        length = sum(_limb_length(tree, limbs.legs.branch, way, self.legs) for way in (limbs.legs.first, limbs.legs.second)) / 2
+        length = sum(_limb_length(tree, limbs.legs.branch, path, self.legs) for path in (limbs.legs.first, limbs.legs.second)) / 2
         self.arms = arm_joints(tree, limbs.arms, length)
 
     def result(self, *, rest: Floats | None, up: UpAxis | None, declared_up: UpAxis | None, facing_axis: UpAxis | None) -> BodyMap:
@@ -216,8 +216,8 @@ class _Finding:
     def _has_tail(self) -> bool:
         hips, legs = self.limbs.trunk[0], self.limbs.legs
         others = set(self.tree.neighbors[hips]) - {legs.first[0], legs.second[0], self.limbs.trunk[1]}
-        ways = [self.tree.longest_path(hips, first) for first in others]
-        return any(len(way) > 1 and reach > 0.1 * self.tree.size for way, reach in ways)
+        paths = [self.tree.longest_path(hips, first) for first in others]
+        return any(len(path) > 1 and reach > 0.1 * self.tree.size for path, reach in paths)
 
     def _rest(self, rest: Floats, node: int) -> Floats:
         position: Floats = rest[self.tree.members[node][0]]
@@ -225,8 +225,8 @@ class _Finding:
 
     def _positions(self, pair: TwinLimbs, index: int, side: int) -> Floats:
         """(S, 3) positions of a limb's node by its index; -1 is the trunk's."""
-        way = (pair.first, pair.second)[side]
-        positions: Floats = self.tree.points[:, way[index] if index >= 0 else pair.branch]
+        path = (pair.first, pair.second)[side]
+        positions: Floats = self.tree.points[:, path[index] if index >= 0 else pair.branch]
         return positions
 
     def _sides(self, up: UpAxis, facing_axis: UpAxis | None, reasons: list[str], doubts: list[str]) -> tuple[bool, float]:
@@ -299,12 +299,12 @@ class _Finding:
         )
 
     def _limb(self, pair: TwinLimbs, joints: ChosenJoints, side: int) -> LimbMap:
-        way = (pair.first, pair.second)[side]
-        own_start = [joint for joint in self.tree.members[pair.branch] if self._leads_to(joint, way[0])] if joints.start < 0 else []
+        path = (pair.first, pair.second)[side]
+        own_start = [joint for joint in self.tree.members[pair.branch] if self._leads_to(joint, path[0])] if joints.start < 0 else []
         parts = _LEG_ENDS if pair is self.limbs.legs else _ARM_ENDS
-        start = self.tree.names[own_start[-1]] if own_start else self._name(way[joints.start] if joints.start >= 0 else pair.branch, parts)
-        tip = self._name(way[joints.end + 1], frozenset()) if joints.end + 1 < len(way) else None
-        return LimbMap(start, self._name(way[joints.middle], parts), self._name(way[joints.end], parts), tip)
+        start = self.tree.names[own_start[-1]] if own_start else self._name(path[joints.start] if joints.start >= 0 else pair.branch, parts)
+        tip = self._name(path[joints.end + 1], frozenset()) if joints.end + 1 < len(path) else None
+        return LimbMap(start, self._name(path[joints.middle], parts), self._name(path[joints.end], parts), tip)
 
     def _leads_to(self, joint: int, node: int) -> bool:
         """Whether a joint of the trunk's node bears the side of a limb's node in its name."""
@@ -324,8 +324,8 @@ class _Finding:
         to_head = (*limbs.trunk[: limbs.trunk.index(limbs.neck) + 1], *limbs.head)
         candidates = [*limbs.trunk[1:], *limbs.head[:-1]]
         neck = min(candidates, key=lambda node: float(np.median(np.linalg.norm(tree.points[:, node] - shoulders, axis=1))))
-        way = to_head if neck in to_head else limbs.trunk
-        trunk = tuple(self._trunk_name(node) for node in way[: way.index(neck) + 1])
+        path = to_head if neck in to_head else limbs.trunk
+        trunk = tuple(self._trunk_name(node) for node in path[: path.index(neck) + 1])
         beyond = to_head[to_head.index(neck) + 1 :] if neck in to_head else limbs.head
         return tuple(dict.fromkeys(trunk)), self._head_name(neck if neck in to_head else limbs.neck, beyond) if beyond else None
 
@@ -348,6 +348,6 @@ class _Finding:
         return self._trunk_name(before[-1] if before else beyond[-1])
 
 
-def _limb_length(tree: BodyTree, branch: int, way: tuple[int, ...], joints: ChosenJoints) -> float:
-    nodes = (branch, *way)[joints.start + 1 : joints.end + 2]
+def _limb_length(tree: BodyTree, branch: int, path: tuple[int, ...], joints: ChosenJoints) -> float:
+    nodes = (branch, *path)[joints.start + 1 : joints.end + 2]
     return sum(tree.length(a, b) for a, b in pairwise(nodes))

@@ -56,7 +56,7 @@ class BodyTree:
         return tuple(self.names[joint] for joint in self.members[node])
 
     def longest_path(self, start: int, first: int) -> tuple[tuple[int, ...], float]:
-        """The nodes of the longest way from `start` over its neighbor `first` to a leaf, without `start`, and its length."""
+        """The nodes of the longest path from `start` over its neighbor `first` to a leaf, without `start`, and its length."""
         best: tuple[tuple[int, ...], float] = ((first,), self.length(start, first))
         came = {first: (start, best[1])}
         stack = [first]
@@ -85,11 +85,11 @@ class BodyTree:
 
 
 def _way_back(came: dict[int, tuple[int, float]], node: int, start: int) -> tuple[int, ...]:
-    way = []
+    path = []
     while node != start:
-        way.append(node)
+        path.append(node)
         node = came[node][0]
-    return tuple(reversed(way))
+    return tuple(reversed(path))
 
 
 def body_trees(names: Sequence[str], parents: Ints, points: Floats) -> list[BodyTree]:

@@ -1,6 +1,6 @@
 """Which three nodes of a limb are its root, its middle joint and its end: shoulder, elbow, wrist; hip, knee, ankle.
 
-A limb's way from the trunk may begin with a clavicle or a pelvis bone, and may contain twist bones and end in fingers or toes. The choice
+A limb's path from the trunk may begin with a clavicle or a pelvis bone, and may contain twist bones and end in fingers or toes. The choice
 weighs the two bones' lengths (about equal, and in proportion to the body), where the limb bends, where fingers branch off, and names.
 """
 
@@ -59,8 +59,8 @@ def arm_joints(tree: BodyTree, pair: TwinLimbs, leg_length: float) -> ChosenJoin
     return _chosen(tree, pair, _ARM, leg_length)
 
 
-def _reach(tree: BodyTree, branch: int, way: tuple[int, ...]) -> float:
-    return sum(tree.length(a, b) for a, b in pairwise((branch, *way)))
+def _reach(tree: BodyTree, branch: int, path: tuple[int, ...]) -> float:
+    return sum(tree.length(a, b) for a, b in pairwise((branch, *path)))
 
 
 def _chosen(tree: BodyTree, pair: TwinLimbs, habit: _Habit, unit: float) -> ChosenJoints:
@@ -78,8 +78,8 @@ def _score(
 ) -> float:
     start, middle, end = triple
     score = 0.0
-    for way in (pair.first, pair.second):
-        nodes = (pair.branch, *way)
+    for path in (pair.first, pair.second):
+        nodes = (pair.branch, *path)
         first = _reach(tree, nodes[start + 1], nodes[start + 2 : middle + 2])
         second = _reach(tree, nodes[middle + 1], nodes[middle + 2 : end + 2])
         if not (first > 0 and second > 0 and unit > 0):
@@ -92,15 +92,15 @@ def _score(
     score += 0.8 * bends.get(middle, 0.0)
     score -= 0.3 * max(start, 0) + (1.0 if start < 0 else 0.0) + 0.3 * (end - start - 2)
     if habit is _ARM:
-        score += 1.0 * all(len(tree.neighbors[way[end]]) > 3 for way in (pair.first, pair.second))
+        score += 1.0 * all(len(tree.neighbors[path[end]]) > 3 for path in (pair.first, pair.second))
     return score
 
 
 def _bend(tree: BodyTree, pair: TwinLimbs, index: int) -> float:
     """0 to 1: how much the angle at a node changes over time, the more mobile side."""
     spreads = []
-    for way in (pair.first, pair.second):
-        before, node, after = (pair.branch, *way)[index], way[index], way[index + 1]
+    for path in (pair.first, pair.second):
+        before, node, after = (pair.branch, *path)[index], path[index], path[index + 1]
         one, other = tree.points[:, before] - tree.points[:, node], tree.points[:, after] - tree.points[:, node]
         spreads.append(float(np.std(_angles(one, other))))
     return min(1.0, max(spreads) / math.radians(25))

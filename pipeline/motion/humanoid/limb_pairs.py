@@ -29,8 +29,8 @@ class TwinLimbs:
 
     Attributes:
         branch: the node where they begin.
-        first, second: their nodes from there outwards, along the longest way.
-        reach: the mean length of that way, as a share of the figure's size.
+        first, second: their nodes from there outwards, along the longest path.
+        reach: the mean length of that path, as a share of the figure's size.
         similarity: 0 to 1, of their bones' lengths; 1 where their names differ in nothing but the side.
     """
 
@@ -68,8 +68,8 @@ def limb_pairs(tree: BodyTree) -> list[TwinLimbs]:
     """Pairs of limbs, the longest first."""
     found = []
     for branch, around in enumerate(tree.neighbors):
-        ways = [(way, reach) for way, reach in (tree.longest_path(branch, first) for first in around) if reach > MIN_REACH * tree.size]
-        for (one, one_reach), (other, other_reach) in combinations(ways, 2):
+        paths = [(path, reach) for path, reach in (tree.longest_path(branch, first) for first in around) if reach > MIN_REACH * tree.size]
+        for (one, one_reach), (other, other_reach) in combinations(paths, 2):
             similarity = _similarity(tree, branch, one, other)
             if similarity >= MIN_SIMILARITY:
                 found.append(TwinLimbs(branch, one, other, (one_reach + other_reach) / 2 / tree.size, similarity))
@@ -89,8 +89,8 @@ def _similarity(tree: BodyTree, branch: int, one: tuple[int, ...], other: tuple[
     return math.exp(-2.0 * float(np.mean(compared)))
 
 
-def _bones(branch: int, way: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    return zip((branch, *way), way, strict=False)
+def _bones(branch: int, path: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    return zip((branch, *path), path, strict=False)
 
 
 def best_limbs(tree: BodyTree) -> Limbs | None:
@@ -172,17 +172,17 @@ def _head(tree: BodyTree, trunk: tuple[int, ...], limbs: set[int]) -> tuple[int,
         for first in tree.neighbors[node]:
             if first in limbs or first in trunk:
                 continue
-            way, reach = tree.longest_path(node, first)
-            along = float((unit_vectors(tree.points[:, way[-1]] - tree.points[:, node]) * up).sum(axis=1).mean())
-            named = bool(HEAD_PARTS & parts_named(name for other in way for name in tree.node_names(other)))
+            path, reach = tree.longest_path(node, first)
+            along = float((unit_vectors(tree.points[:, path[-1]] - tree.points[:, node]) * up).sum(axis=1).mean())
+            named = bool(HEAD_PARTS & parts_named(name for other in path for name in tree.node_names(other)))
             value = 2.0 * named + along + 1.5 * min(1.0, reach / (0.15 * tree.size)) - 0.4 * back
             if value > best[0]:
-                best = (value, node, way, reach)
+                best = (value, node, path, reach)
     return best[1:]
 
 
 def _lean(tree: BodyTree, pair: TwinLimbs, along: Floats) -> float:
     """The mean cosine between a pair of limbs and a direction (S, 3)."""
-    ends = [way[min(len(way) - 1, 2)] for way in (pair.first, pair.second)]
+    ends = [path[min(len(path) - 1, 2)] for path in (pair.first, pair.second)]
     cosines = [(unit_vectors(tree.points[:, end] - tree.points[:, pair.branch]) * along).sum(axis=1).mean() for end in ends]
     return float(np.mean(cosines))

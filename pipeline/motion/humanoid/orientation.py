@@ -97,13 +97,13 @@ def is_first_left(body: BodyPositions) -> tuple[float, tuple[str, ...]]:
     clues.append(("the elbows' bend", float(np.mean(bends)) / leg, 3.0))
     if len(body.root) > 1:
         steps = np.diff(body.root, axis=0)
-        way = float(np.linalg.norm(steps, axis=1).sum())
-        travel = float(_along(steps, ahead[:-1]).sum()) / way if way > 0.5 * leg else 0.0
-        clues.append(("the way of the walk", travel, 0.5))
+        distance = float(np.linalg.norm(steps, axis=1).sum())
+        travel = float(_along(steps, ahead[:-1]).sum()) / distance if distance > 0.5 * leg else 0.0
+        clues.append(("the direction of the walk", travel, 0.5))
     weighted = [(name, value * weight) for name, value, weight in clues]
     total = float(np.clip(sum(value for _, value in weighted), -1.0, 1.0))
-    said = tuple(name for name, value in weighted if value * total > 0 and abs(value) > 0.05)
-    return total, said
+    agreeing = tuple(name for name, value in weighted if value * total > 0 and abs(value) > 0.05)
+    return total, agreeing
 
 
 def _along(vectors: Floats, directions: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """A model archive for the tests: the AnimatedDrawings protocol without a network.
 
-Finds the dark pixels of a picture. A magenta block of 16 x 16 px in the picture's upper left corner orders a misbehavior: its blue is
+Finds the dark pixels of an image. A magenta block of 16 x 16 px in the image's upper left corner orders a misbehavior: its blue is
 32 times the order (JPEG keeps that apart), and the red of the block to its right is the argument. Runs inside TorchServe's own Python: it
 can import nothing of this project.
 """
@@ -26,12 +26,12 @@ class PredictionError(Exception):
 
 
 def detect(data, context):
-    """TorchServe's entry point of the detector: a list of figures for each picture of the batch."""
+    """TorchServe's entry point of the detector: a list of figures for each image of the batch."""
     return _answers(data, context, _figures)
 
 
 def estimate(data, context):
-    """TorchServe's entry point of the pose estimator: a list of one skeleton for each picture of the batch."""
+    """TorchServe's entry point of the pose estimator: a list of one skeleton for each image of the batch."""
     return _answers(data, context, _skeletons)
 
 

@@ -73,19 +73,19 @@ def test_a_second_look_counts_if_the_box_stays(monkeypatch: pytest.MonkeyPatch, 
 
     predictor = EmbeddedPredictor(threads=1)
     monkeypatch.setattr(predictor, "_box_answers", answers)
-    picture = np.full((300, 400, 3), 240, np.uint8)
-    look = predictor._refine([(picture, Proposal(np.array([150.0, 100.0, 250.0, 250.0]), 0.9))])[0]
-    assert network_io.fitted_proposal(*look, picture).box[0] == pytest.approx(expected, abs=2.0)
+    image = np.full((300, 400, 3), 240, np.uint8)
+    look = predictor._refine([(image, Proposal(np.array([150.0, 100.0, 250.0, 250.0]), 0.9))])[0]
+    assert network_io.fitted_proposal(*look, image).box[0] == pytest.approx(expected, abs=2.0)
 
 
 def test_figures_that_cannot_score_high_enough_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     predictor = EmbeddedPredictor(threads=1)
-    picture = stick_figure()
-    best = predictor.detections(picture)[0]
-    (near,) = predictor.detections(picture, min_score=best.score)[:1]
+    image = stick_figure()
+    best = predictor.detections(image)[0]
+    (near,) = predictor.detections(image, min_score=best.score)[:1]
     assert (near.box, near.score) == (best.box, best.score)
     monkeypatch.setattr(predictor, "_box_answers", lambda views: pytest.fail("a close look") if views else [])
-    assert predictor.detections(picture, min_score=1.0) == ()
+    assert predictor.detections(image, min_score=1.0) == ()
 
 
 def test_a_detection_has_a_mask_over_its_box(predictor: EmbeddedPredictor) -> None:
@@ -111,23 +111,23 @@ def test_keypoints_lie_in_the_crop_and_left_is_the_figures_own(predictor: Embedd
     assert points[16] == pytest.approx((43, 302, 1), abs=31)  # right ankle
 
 
-def test_the_same_picture_gives_the_same_answer(predictor: EmbeddedPredictor) -> None:
-    picture = stick_figure()
-    first, second = predictor.detections(picture), EmbeddedPredictor(threads=1).detections(picture)
+def test_the_same_image_gives_the_same_answer(predictor: EmbeddedPredictor) -> None:
+    image = stick_figure()
+    first, second = predictor.detections(image), EmbeddedPredictor(threads=1).detections(image)
     assert [edges(one) for one in first] == [pytest.approx(edges(other), abs=0.01) for other in second]
-    np.testing.assert_array_equal(predictor.pose(picture).keypoints, predictor.pose(picture).keypoints)
+    np.testing.assert_array_equal(predictor.pose(image).keypoints, predictor.pose(image).keypoints)
 
 
 def test_threads_may_share_a_predictor(predictor: EmbeddedPredictor) -> None:
-    pictures = [stick_figure(size=size) for size in (200, 240, 280, 320)]
-    alone = [predictor.pose(picture).keypoints for picture in pictures]
+    images = [stick_figure(size=size) for size in (200, 240, 280, 320)]
+    alone = [predictor.pose(image).keypoints for image in images]
     with ThreadPoolExecutor(4) as pool:
-        together = [pose.keypoints for pose in pool.map(predictor.pose, pictures)]
+        together = [pose.keypoints for pose in pool.map(predictor.pose, images)]
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-3)
 
 
-def test_a_batch_answers_as_each_picture_alone(predictor: EmbeddedPredictor) -> None:
+def test_a_batch_answers_as_each_image_alone(predictor: EmbeddedPredictor) -> None:
     squares = np.stack([cv2.resize(stick_figure(size=size), (predictor._pose.side,) * 2) for size in (200, 240, 280, 320)])
     outputs = (*POSE_OUTPUTS, *OPTIONAL_POSE_OUTPUTS)
     together = predictor._pose.answer(squares, outputs)
@@ -137,18 +137,18 @@ def test_a_batch_answers_as_each_picture_alone(predictor: EmbeddedPredictor) -> 
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 300, 3), (300, 2, 3), (33, 4000, 3)])
-def test_any_shape_of_picture_is_answered(predictor: EmbeddedPredictor, shape: tuple[int, int, int]) -> None:
-    picture = np.full(shape, 200, np.uint8)
-    predictor.detections(picture)
-    assert np.isfinite(predictor.pose(picture).keypoints).all()
+def test_any_shape_of_image_is_answered(predictor: EmbeddedPredictor, shape: tuple[int, int, int]) -> None:
+    image = np.full(shape, 200, np.uint8)
+    predictor.detections(image)
+    assert np.isfinite(predictor.pose(image).keypoints).all()
 
 
-@pytest.mark.parametrize("picture", [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3))])
-def test_what_is_no_picture_is_refused(predictor: EmbeddedPredictor, picture: np.ndarray) -> None:
+@pytest.mark.parametrize("image", [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3))])
+def test_what_is_no_image_is_refused(predictor: EmbeddedPredictor, image: np.ndarray) -> None:
     with pytest.raises(ShapeError):
-        predictor.detections(picture)
+        predictor.detections(image)
     with pytest.raises(ShapeError):
-        predictor.pose(picture)
+        predictor.pose(image)
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
@@ -167,15 +167,15 @@ def test_a_damaged_model_is_named(tmp_path: Path) -> None:
             EmbeddedPredictor(tmp_path)
 
 
-def test_models_in_each_others_place_are_told_apart(tmp_path: Path) -> None:
+def test_swapped_models_are_refused(tmp_path: Path) -> None:
     shutil.copy(MODELS / POSE, tmp_path / DETECTOR)
     shutil.copy(MODELS / DETECTOR, tmp_path / POSE)
     with pytest.raises(ModelUnavailable, match=r"expected a model with .* centres"):
         EmbeddedPredictor(tmp_path)
 
 
-def test_loading_them_leaves_no_trace_and_tells_nobody(tmp_path: Path) -> None:
-    """ONNX Runtime's wheels send reports unless told not to, though not where CI is set; first of all they number the device."""
+def test_loading_leaves_no_files_and_sends_no_reports(tmp_path: Path) -> None:
+    """ONNX Runtime's wheels send telemetry unless it is disabled or CI is set; first of all they write an ID of the device."""
     quiet = {"CI", "TF_BUILD", "GITHUB_ACTIONS", "ORT_DISABLE_TELEMETRY"}
     environ = {name: value for name, value in os.environ.items() if name not in quiet} | {
         "HOME": str(tmp_path),

@@ -37,7 +37,7 @@ def test_overview_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_overview_says_what_the_help_of_the_command_says(name: str) -> None:
+def test_overview_repeats_the_help_of_the_command(name: str) -> None:
     command = get_command(command_line([name])).commands[name]
     assert str(command.help).startswith(COMMANDS[name].purpose)
 

@@ -20,6 +20,6 @@ def test_an_installed_wheel_has_it_in_the_package(tmp_path):
     assert asset_folder(AssetKind.MOTIONS, package=package) == package / "assets" / "motions"
 
 
-def test_missing_data_is_said(tmp_path):
+def test_missing_data_is_reported(tmp_path):
     with pytest.raises(PermanentError, match="shipped motions are missing"):
         asset_folder(AssetKind.MOTIONS, package=tmp_path / "pipeline")

@@ -19,7 +19,7 @@ SKELETON = [("root", 20, 30, None), ("hip", 20, 30, "root"), ("torso", 20, 10, "
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """A figure of 30 x 40 px in a picture of 40 x 50."""
+    """A figure of 30 x 40 px in an image of 40 x 50."""
     mask = np.zeros((50, 40), np.uint8)
     mask[5:45, 5:35] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
@@ -160,7 +160,7 @@ def test_figures_that_can_t_be_animated_are_refused(folder):
 
 
 @pytest.mark.parametrize("name", ["mask.png", "texture.png"])
-def test_pictures_must_be_there(folder, name):
+def test_images_must_be_there(folder, name):
     (folder / name).unlink()
     with pytest.raises(CharacterError, match=f"{name}: the image is missing"):
         read_character(folder)
@@ -210,7 +210,7 @@ def test_joint_on_a_line_of_one_pixel_is_written_on_it(tmp_path, column, turn):
     assert configs[0] == configs[1]
 
 
-def test_written_joints_stay_in_the_picture(folder, tmp_path):
+def test_written_joints_stay_in_the_image(folder, tmp_path):
     character = read_character(folder)
     far = Rig(character.rig.joint_names, character.rig.parents, character.rig.rest * 10 - 2)
     write_character(Character(character.rgba, character.mask, far), tmp_path / "out")

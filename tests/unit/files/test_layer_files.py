@@ -47,14 +47,14 @@ def edit(folder: Path, mode: str = "P") -> Bytes:
     labels = drawn().layer_labels
     assert labels is not None
     labels[15:25, 5:11] = LayerLabel.BODY
-    with Image.open(folder / "layers.png") as picture:
-        picture.load()
+    with Image.open(folder / "layers.png") as image:
+        image.load()
     if mode == "P":
-        picture.paste(int(LayerLabel.BODY), (5, 15, 11, 25))
+        image.paste(int(LayerLabel.BODY), (5, 15, 11, 25))
     else:
-        picture = picture.convert(mode)
-        picture.paste((255, 255, 255, 255)[: len(mode)], (5, 15, 11, 25))
-    picture.save(folder / "layers.png")
+        image = image.convert(mode)
+        image.paste((255, 255, 255, 255)[: len(mode)], (5, 15, 11, 25))
+    image.save(folder / "layers.png")
     return labels
 
 
@@ -70,10 +70,10 @@ def test_written_labels_are_read_back(folder: Path) -> None:
 
 
 def test_file_is_a_palette_image_in_the_colors_of_the_labels(folder: Path) -> None:
-    with Image.open(folder / "layers.png") as picture:
-        assert picture.mode == "P"
-        assert picture.size == (WIDTH, HEIGHT)
-        rgb = np.array(picture.convert("RGB"))
+    with Image.open(folder / "layers.png") as image:
+        assert image.mode == "P"
+        assert image.size == (WIDTH, HEIGHT)
+        rgb = np.array(image.convert("RGB"))
     assert tuple(rgb[0, 0]) == LAYER_COLORS[LayerLabel.NONE]
     assert tuple(rgb[20, 8]) == LAYER_COLORS[LayerLabel.RIGHT_ARM]
     assert tuple(rgb[20, 20]) == LAYER_COLORS[LayerLabel.BODY]
@@ -129,12 +129,12 @@ def test_edit_in_a_program_that_keeps_texts_counts_as_edited(folder: Path) -> No
 
     expected, texts = drawn().layer_labels, PngInfo()
     assert expected is not None
-    with Image.open(folder / "layers.png") as picture:
-        picture.load()
-    for keyword, text in picture.info.items():
+    with Image.open(folder / "layers.png") as image:
+        image.load()
+    for keyword, text in image.info.items():
         texts.add_text(keyword, text)
-    picture.paste(int(LayerLabel.BODY), (5, 15, 11, 25))
-    picture.save(folder / "layers.png", pnginfo=texts)
+    image.paste(int(LayerLabel.BODY), (5, 15, 11, 25))
+    image.save(folder / "layers.png", pnginfo=texts)
     move_joint(folder, "right_hand", (9, 31))
     expected[15:25, 5:11] = LayerLabel.BODY
     assert (read_labels(folder) == expected).all()
@@ -143,10 +143,10 @@ def test_edit_in_a_program_that_keeps_texts_counts_as_edited(folder: Path) -> No
 def test_mask_decides_what_is_figure(folder: Path) -> None:
     """Colors beside the figure are ignored, and a pixel that was added to the mask belongs to the layer beside it."""
     expected = edit(folder)
-    with Image.open(folder / "layers.png") as picture:
-        picture.load()
-    picture.paste(int(LayerLabel.LEFT_LEG), (36, 0, WIDTH, HEIGHT))
-    picture.save(folder / "layers.png")
+    with Image.open(folder / "layers.png") as image:
+        image.load()
+    image.paste(int(LayerLabel.LEFT_LEG), (36, 0, WIDTH, HEIGHT))
+    image.save(folder / "layers.png")
     mask = np.array(Image.open(folder / "mask.png"))
     mask[25:35, 3:5] = 255
     Image.fromarray(mask).save(folder / "mask.png")
@@ -157,8 +157,8 @@ def test_mask_decides_what_is_figure(folder: Path) -> None:
 
 
 def test_soft_brush_makes_no_third_layer(folder: Path) -> None:
-    with Image.open(folder / "layers.png") as picture:
-        picture.convert("RGB").filter(ImageFilter.GaussianBlur(1.5)).save(folder / "layers.png")
+    with Image.open(folder / "layers.png") as image:
+        image.convert("RGB").filter(ImageFilter.GaussianBlur(1.5)).save(folder / "layers.png")
     labels, sharp = read_labels(folder), drawn().layer_labels
     assert set(np.unique(labels).tolist()) == {LayerLabel.NONE, LayerLabel.BODY, LayerLabel.RIGHT_ARM}
     assert (labels == sharp).mean() > 0.95
@@ -174,10 +174,10 @@ def test_mixture_of_two_colors_is_not_a_third(folder: Path, first: LayerLabel, s
 
 def test_other_colors_are_reported(folder: Path) -> None:
     edit(folder, "RGB")
-    with Image.open(folder / "layers.png") as picture:
-        picture.load()
-    picture.paste((128, 0, 128), (20, 40, 25, 50))
-    picture.save(folder / "layers.png")
+    with Image.open(folder / "layers.png") as image:
+        image.load()
+    image.paste((128, 0, 128), (20, 40, 25, 50))
+    image.save(folder / "layers.png")
     character = read_character(folder)
     assert character.repairs == ("50 px of the figure have none of the colors of layers.png; they belong to the layer beside them",)
     assert (read_labels(folder)[40:50, 20:25] == LayerLabel.BODY).all()

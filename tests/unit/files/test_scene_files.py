@@ -68,7 +68,7 @@ def test_defaults_are_animated_drawings_own(folder):
     view = file.scene.view
     assert (view.width, view.height) == (500, 500)
     assert view.background == (1.0, 1.0, 1.0, 0.0)
-    assert view.picture is None
+    assert view.background_image is None
     assert view.camera == Camera((0.0, 0.7, 2.0), (0.0, 0.5, 2.0))
     assert view.debug == DebugViews()
     assert (file.output, file.format) == (Path("video.gif"), Format.GIF)
@@ -99,8 +99,8 @@ def test_every_key_is_read(folder):
     view = file.scene.view
     assert (view.width, view.height) == (300, 400)
     assert view.background == (0.0, 0.5, 1.0, 1.0)
-    assert view.picture is not None
-    assert view.picture.shape == (6, 8, 4)
+    assert view.background_image is not None
+    assert view.background_image.shape == (6, 8, 4)
     assert view.camera == Camera((0.1, 1.3, 2.7), (0.0, 0.0, 1.0))
     assert view.debug == DebugViews(texture=False, rig=True, colors=True, mesh_lines=True, floor=True, skeleton=True)
     assert (file.output, file.format) == (Path("out/a.MP4"), Format.MP4)
@@ -159,7 +159,7 @@ def test_files_may_lie_in_a_root(folder, tmp_path_factory):
         ({"scene": {"ANIMATED_CHARACTERS": [{**ACTOR, "motion_cfg": 3}]}}, "ANIMATED_CHARACTERS[0].motion_cfg: expected a text, found 3"),
     ],
 )
-def test_what_is_wrong_is_said(folder, sections, said):
+def test_invalid_values_are_reported(folder, sections, said):
     found = problems(folder, **sections)
     assert len(found) == 1
     assert said in found[0]
@@ -188,7 +188,7 @@ def test_problems_of_all_files_come_at_once(folder):
     assert "controller.MODE" in text
 
 
-def test_motions_by_a_wrong_suffix_are_said(folder):
+def test_motions_with_a_wrong_suffix_are_reported(folder):
     (folder / "still.txt").write_text("still")
     found = problems(folder, scene={"ANIMATED_CHARACTERS": [{**ACTOR, "motion_cfg": "still.txt"}]})
     assert "a file with the suffix .txt is no motion" in found[0]

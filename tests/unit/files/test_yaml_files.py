@@ -210,7 +210,7 @@ def test_wrong_values_are_noted(read, values, problem):
     assert fields.problems == [problem]
 
 
-def test_keys_that_nobody_asked_for_are_noted():
+def test_unknown_keys_are_noted():
     fields = Section({"scale": 1, "scael": 2}, [], prefix="motion.")
     fields.number("scale")
     fields.allow("other")

@@ -27,7 +27,7 @@ def test_a_tables_edge_is_taken_out_along_any_side_and_the_leg_on_it_stays(turn)
     assert ink.any()
 
 
-def test_a_figure_that_the_pictures_edge_cuts_off_is_no_strip():
+def test_a_figure_that_the_images_edge_cuts_off_is_no_strip():
     ink = standing(body=40)
     assert np.array_equal(without_strips_at_the_border(ink), ink)
 

@@ -38,7 +38,7 @@ def test_color_is_no_matter_of_light():
 
 
 @pytest.mark.parametrize(("paper", "ink", "dark"), [(30, 220, True), (80, 160, True), (220, 40, False), (70, 20, False), (150, 250, True)])
-def test_chalk_is_told_from_pencil(paper, ink, dark):
+def test_chalk_is_not_taken_for_pencil(paper, ink, dark):
     assert has_dark_paper(sheet(paper, ink)) == dark
     assert has_dark_paper(sheet(paper, ink)) == dark
 

@@ -17,44 +17,44 @@ def sheet(*, tilt: float = 0.0, squares: bool = False, pitch: int = 22, noise: f
 
 @pytest.mark.parametrize("tilt", [-0.06, 0.0, 0.03, 0.1])
 def test_ruled_lines_are_found_and_taken_out(tilt):
-    picture = sheet(tilt=tilt)
-    found = rulings(picture, picture, 0.01)
+    image = sheet(tilt=tilt)
+    found = rulings(image, image, 0.01)
     assert found[0] is not None
     assert found[1] is None
-    assert np.mean(without_lines(picture, found) > 0.15) < 0.004
+    assert np.mean(without_lines(image, found) > 0.15) < 0.004
 
 
 def test_squares_are_two_rulings():
-    picture = sheet(squares=True, tilt=0.02)
-    found = rulings(picture, picture, 0.01)
+    image = sheet(squares=True, tilt=0.02)
+    found = rulings(image, image, 0.01)
     assert None not in found
-    assert np.mean(without_lines(picture, found) > 0.15) < 0.006
+    assert np.mean(without_lines(image, found) > 0.15) < 0.006
 
 
 def test_strokes_that_cross_the_lines_stay_whole():
-    picture = sheet()
-    picture[20:280, 130:135] = 0.6
-    found = rulings(picture, picture, 0.01)
-    assert (without_lines(picture, found)[20:280, 132] > 0.25).all()
+    image = sheet()
+    image[20:280, 130:135] = 0.6
+    found = rulings(image, image, 0.01)
+    assert (without_lines(image, found)[20:280, 132] > 0.25).all()
 
 
 def test_a_stroke_along_a_line_stays_if_it_is_darker():
-    picture = sheet()
-    picture[98:101, 60:200] = 0.8
-    found = rulings(picture, picture, 0.01)
-    assert (without_lines(picture, found)[99, 62:198] > 0.7).all()
+    image = sheet()
+    image[98:101, 60:200] = 0.8
+    found = rulings(image, image, 0.01)
+    assert (without_lines(image, found)[99, 62:198] > 0.7).all()
 
 
 @pytest.mark.parametrize("rows", [(50,), (40, 60, 80, 100), (20, 51, 77, 130, 149, 210, 222, 280)])
 def test_few_or_uneven_lines_are_drawn_and_not_printed(rows):
-    picture = np.random.default_rng(1).normal(0, 0.01, (300, 260)).astype(np.float32)
+    image = np.random.default_rng(1).normal(0, 0.01, (300, 260)).astype(np.float32)
     for row in rows:
-        picture[row : row + 2] += 0.4
-    assert rulings(picture, picture, 0.01) == (None, None)
+        image[row : row + 2] += 0.4
+    assert rulings(image, image, 0.01) == (None, None)
 
 
 def test_a_striped_shirt_is_no_paper():
-    picture = np.random.default_rng(1).normal(0, 0.01, (300, 260)).astype(np.float32)
+    image = np.random.default_rng(1).normal(0, 0.01, (300, 260)).astype(np.float32)
     for row in range(110, 190, 10):
-        picture[row : row + 2, 90:170] += 0.4
-    assert rulings(picture, picture, 0.01) == (None, None)
+        image[row : row + 2, 90:170] += 0.4
+    assert rulings(image, image, 0.01) == (None, None)

@@ -34,7 +34,7 @@ def test_takes_figure_off_without_a_trace(*, rules: bool) -> None:
     clean = paper(rules=rules)
     drawn, mask = with_figure(clean)
     bare = without_figures(drawn, mask, np.zeros_like(mask))
-    smooth = [cv2.GaussianBlur(picture, (0, 0), 2.0).astype(int) for picture in (clean, bare)]
+    smooth = [cv2.GaussianBlur(image, (0, 0), 2.0).astype(int) for image in (clean, bare)]
     difference = np.abs(smooth[0] - smooth[1]).max(axis=2)
     assert np.percentile(difference[mask], 99) < 12
     assert difference.max() < 20

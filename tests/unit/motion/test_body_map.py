@@ -150,7 +150,7 @@ def test_the_word_of_the_user_is_taken() -> None:
     assert body.up is UpAxis.MINUS_X
 
 
-def test_a_body_that_lies_is_upright_as_its_rest_pose_or_its_format_says() -> None:
+def test_a_lying_body_is_upright_by_its_rest_pose_or_format() -> None:
     clip = clip_of(waving_bvh())
     angles = np.linspace(0, np.pi / 2, len(clip.positions)).clip(max=1.5)
     lying = np.stack(

@@ -111,7 +111,7 @@ def test_the_bvh_file_may_lie_in_a_root(tmp_path, motion_file):
         ({"frametime": 1}, "frametime: is not a key that is known here; did you mean frame_time?"),
     ],
 )
-def test_what_is_wrong_with_a_motion_is_said(motion_file, changes, said):
+def test_errors_in_a_motion_are_reported(motion_file, changes, said):
     with pytest.raises(ConfigError) as caught:
         read_motion(motion_file, **changes)
     assert len(caught.value.problems) == 1
@@ -193,7 +193,7 @@ def group(name="Arms", method="pca", joints=("m:Arm", "m:Hand", "m:Hips")):
         ({"comment": "x"}, "comment: is not a key that is known here"),
     ],
 )
-def test_what_is_wrong_with_a_retarget_is_said(tmp_path, changes, said):
+def test_errors_in_a_retarget_configuration_are_reported(tmp_path, changes, said):
     with pytest.raises(ConfigError) as caught:
         read_retarget(tmp_path / "a.yaml", **changes)
     assert len(caught.value.problems) == 1

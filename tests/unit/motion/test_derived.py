@@ -270,7 +270,7 @@ def test_a_dog_drives_a_drawn_animal_leg_by_leg(library, tmp_path) -> None:
     rig = Rig(*animal_rig())
     joints = pose_track(rig, motion, config, [Fraction(0)]).joints[0]
     place = dict(zip(rig.joint_names, joints, strict=True))
-    assert place["neck"][0] > place["hip"][0]  # looks to the picture's right
+    assert place["neck"][0] > place["hip"][0]  # looks to the image's right
     for leg in ("left_{}_f", "right_{}_f", "left_{}_b", "right_{}_b"):
         assert place[leg.format("foot")][1] < place[leg.format("knee")][1] < place[leg.format("hip")][1]
 

@@ -32,10 +32,10 @@ def test_turning_by_where_one_faces_ends_facing_x_and_keeps_heights_and_lengths(
     np.testing.assert_allclose(facing.turned_to_x(forward, forward), np.tile((1.0, 0.0, 0.0), (5, 1)), atol=1e-12)
 
 
-def test_who_faces_the_viewer_has_the_left_hand_on_the_pictures_right() -> None:
+def test_who_faces_the_viewer_has_the_left_hand_on_the_images_right() -> None:
     left_of_one_facing_x = np.array([0.0, 1.0, -2.0])
-    picture, depth = facing.frontal(left_of_one_facing_x)
-    assert picture.tolist() == [2.0, 1.0]
+    image, depth = facing.frontal(left_of_one_facing_x)
+    assert image.tolist() == [2.0, 1.0]
     assert depth == 0.0
 
 

@@ -198,7 +198,7 @@ def test_no_retarget_fits_a_strange_skeleton(folder, library):
         library.matching_retarget(library.motion("step"))
 
 
-def test_files_that_vanish_are_said(folder, library):
+def test_vanished_files_are_reported(folder, library):
     path = add_motion(folder, "step")
     library.motion("step")
     (folder / "body.bvh").unlink()

@@ -33,7 +33,7 @@ RISING = np.stack([np.cos(a) * Y + np.sin(a) * Z for a in np.linspace(0, np.pi /
         (np.array([0, 0.2, 1.0]), Z, UpAxis.Y, UpAxis.Z),  # as above, and the rest pose agrees
     ],
 )
-def test_up_is_where_the_body_reaches_unless_it_lies(direction, resting, declared, expected) -> None:
+def test_up_is_where_the_body_reaches_unless_it_is_lying(direction, resting, declared, expected) -> None:
     axis, certainty = up_axis_of(**body(direction), resting=resting, declared=declared)
     assert axis is expected
     assert certainty.value >= 0.7
@@ -79,4 +79,4 @@ def test_feet_knees_and_elbows_say_where_ahead_is(ahead, toes) -> None:
 def test_a_walk_is_a_clue_of_its_own() -> None:
     evidence, clues = is_first_left(places(ahead=0.0, toes=False, steps=10.0))
     assert evidence > 0.15
-    assert clues == ("the way of the walk",)
+    assert clues == ("the direction of the walk",)

@@ -45,7 +45,7 @@ def test_keyed_refuses_keys_out_of_order_or_out_of_the_loop(curves, keys):
 
 
 def test_flight_is_a_parabola_that_may_cross_the_loops_end(curves):
-    """Height at the middle, 0 at and outside takeoff and landing; the same shape wherever it lies."""
+    """Height at the middle, 0 at and outside takeoff and landing; the same shape at any position."""
     track = curves.flight(40, 10, 20, 8.0)
     assert track[15] == pytest.approx(8.0)
     assert track[12] == pytest.approx(8.0 * (1 - 0.36))

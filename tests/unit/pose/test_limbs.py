@@ -20,7 +20,7 @@ def test_joints_are_judged_by_the_outline(style, seed):
     assert apart.max() < 0.15
 
 
-def test_the_size_of_the_picture_does_not_matter():
+def test_the_size_of_the_image_does_not_matter():
     figure = drawn_figure("outlined")
     large = np.repeat(np.repeat(figure.mask, 3, axis=0), 3, axis=1)
     assert keypoints_from_mask(large)[:, :2] / 3 == pytest.approx(keypoints_from_mask(figure.mask)[:, :2], abs=12)
@@ -36,10 +36,10 @@ def test_a_figure_ends_in_two_hands_two_feet_and_a_head():
 
 def test_ways_stay_inside():
     figure = drawn_figure("outlined")
-    way = limb_tree(figure.mask).way(figure.keypoints[9, :2], figure.keypoints[15, :2])
-    assert figure.mask[way[:, 1].astype(int), way[:, 0].astype(int)].mean() > 0.9
-    assert point_along(way, 0.0) == pytest.approx(way[0])
-    assert point_along(way, 1.0) == pytest.approx(way[-1])
+    path = limb_tree(figure.mask).path_between(figure.keypoints[9, :2], figure.keypoints[15, :2])
+    assert figure.mask[path[:, 1].astype(int), path[:, 0].astype(int)].mean() > 0.9
+    assert point_along(path, 0.0) == pytest.approx(path[0])
+    assert point_along(path, 1.0) == pytest.approx(path[-1])
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (50, 2), (9, 9)])

@@ -13,7 +13,7 @@ SIDE = 160
 CELLS = 40
 
 
-def picture(width: int = 400, height: int = 300) -> np.ndarray:
+def image(width: int = 400, height: int = 300) -> np.ndarray:
     return np.full((height, width, 3), 240, np.uint8)
 
 
@@ -34,7 +34,7 @@ def places() -> np.ndarray:
 
 
 def mirror_agrees(straight: np.ndarray) -> np.ndarray:
-    """What a perfect network says to the mirrored picture: left and right exchanged, everything mirrored."""
+    """The answer of a perfect network to the mirrored image: left and right exchanged, everything mirrored."""
     return straight[list(MIRRORED_KEYPOINTS)][:, :, ::-1]
 
 
@@ -46,8 +46,8 @@ def test_a_mirror_that_agrees_changes_nothing() -> None:
     presence = np.arange(36, dtype=np.float32).reshape(2, 18) * 0
     presence[0, 9], presence[1, 10] = 4.0, 4.0  # the left wrist is the mirror's right one
     answer = network_io.pose_answers(joints, masks, presence)[0]
-    view = network_io.crop_view(picture(), SIDE)
-    found = network_io.pose(view, answer, picture()).keypoints
+    view = network_io.crop_view(image(), SIDE)
+    found = network_io.pose(view, answer, image()).keypoints
     expected = view.window.back(places() * (SIDE / CELLS))
     np.testing.assert_allclose(found[:, :2], np.clip(expected, 0, (400, 300)), atol=1.0)
     assert found[9, 2] > 0.95
@@ -76,7 +76,7 @@ def answer_with_mask(mask: np.ndarray, *, figure: float = 1.0) -> network_io.Pos
 
 
 def test_a_box_ends_where_its_mask_does() -> None:
-    rgb = picture()
+    rgb = image()
     proposal = network_io.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
     view = network_io.close_view(rgb, proposal, SIDE)
     truth = np.array([[110.0, 60.0], [190.0, 245.0]])
@@ -95,16 +95,16 @@ def test_a_box_ends_where_its_mask_does() -> None:
 
 def test_a_mask_of_something_else_does_not_move_the_box() -> None:
     proposal = network_io.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
-    view = network_io.close_view(picture(), proposal, SIDE)
+    view = network_io.close_view(image(), proposal, SIDE)
     mask = np.full((SIDE, SIDE), -9.0, np.float32)
     mask[70:80, 70:80] = 9.0
-    found = network_io.detection(proposal, view, answer_with_mask(mask), picture())
+    found = network_io.detection(proposal, view, answer_with_mask(mask), image())
     assert (found.box.left, found.box.top, found.box.right, found.box.bottom) == (100.0, 50.0, 200.0, 250.0)
     assert found.score < 0.2
 
 
-def test_what_lies_astray_does_not_move_the_box_but_is_a_doubt() -> None:
-    rgb = picture()
+def test_stray_joint_does_not_move_the_box_but_is_a_doubt() -> None:
+    rgb = image()
     proposal = network_io.Proposal(np.array([150.0, 100.0, 200.0, 200.0]), 0.9)
     view = network_io.close_view(rgb, proposal, SIDE)
     (x0, y0), (x1, y1) = view.window.into(proposal.box.reshape(2, 2)).round().astype(int)
@@ -123,11 +123,11 @@ def test_what_lies_astray_does_not_move_the_box_but_is_a_doubt() -> None:
 
 def test_both_networks_have_a_say_in_the_score() -> None:
     proposal = network_io.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
-    view = network_io.close_view(picture(), proposal, SIDE)
+    view = network_io.close_view(image(), proposal, SIDE)
     (x0, y0), (x1, y1) = view.window.into(proposal.box.reshape(2, 2)).round().astype(int)
     mask = np.full((SIDE, SIDE), -9.0, np.float32)
     mask[y0:y1, x0:x1] = 9.0
-    scores = [network_io.detection(proposal, view, answer_with_mask(mask, figure=sure), picture()).score for sure in (0.99, 0.5, 0.02)]
+    scores = [network_io.detection(proposal, view, answer_with_mask(mask, figure=sure), image()).score for sure in (0.99, 0.5, 0.02)]
     assert scores[0] > 0.85
     assert scores[0] > scores[1] > scores[2]
     assert scores[2] < 0.2
@@ -140,8 +140,8 @@ def test_one_detection_for_one_figure() -> None:
     assert network_io.without_duplicates([first, double, other]) == (double, other)
 
 
-def test_proposals_lie_in_the_picture() -> None:
-    rgb = picture(400, 200)
+def test_proposals_lie_in_the_image() -> None:
+    rgb = image(400, 200)
     view = network_io.whole_view(rgb, SIDE)
     centers = np.full((1, CELLS, CELLS), -9.0, np.float32)
     centers[0, 20, 20] = 4.0
@@ -152,7 +152,7 @@ def test_proposals_lie_in_the_picture() -> None:
 
 
 def test_every_figure_of_a_large_family_is_proposed() -> None:
-    rgb = picture(400, 400)
+    rgb = image(400, 400)
     view = network_io.whole_view(rgb, SIDE)
     centers = np.full((1, CELLS, CELLS), -9.0, np.float32)
     centers[0, 6::14, 5::10] = 4.0
@@ -167,7 +167,7 @@ def part_logits(named: np.ndarray) -> np.ndarray:
 
 def test_parts_are_those_of_the_box_and_left_stays_left_in_the_mirror() -> None:
     """The square's left half is the right arm, its right half the left one; the mask covers its upper half."""
-    rgb = picture()
+    rgb = image()
     view = network_io.crop_view(rgb, SIDE)
     named = np.full((SIDE // 2, SIDE // 2), BodyPart.LEFT_UPPER_ARM)
     named[:, : SIDE // 4] = BodyPart.RIGHT_UPPER_ARM
@@ -194,13 +194,13 @@ def test_parts_are_those_of_the_box_and_left_stays_left_in_the_mirror() -> None:
 
 def test_a_network_without_parts_names_none() -> None:
     answer = answer_with_mask(np.full((SIDE, SIDE), 9.0, np.float32))
-    view = network_io.crop_view(picture(), SIDE)
-    assert network_io.pose(view, answer, picture()).parts is None
+    view = network_io.crop_view(image(), SIDE)
+    assert network_io.pose(view, answer, image()).parts is None
 
 
 @pytest.mark.parametrize("score", [0.1, 0.5, 0.9])
 def test_score_after_close_look_is_never_higher_than_expected(score):
-    rgb = picture()
+    rgb = image()
     proposal = network_io.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), score)
     view = network_io.close_view(rgb, proposal, SIDE)
     mask = np.zeros((SIDE, SIDE), np.float32)

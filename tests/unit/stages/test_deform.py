@@ -30,9 +30,9 @@ def test_the_stream_of_shapes_is_the_same_as_asking_for_each(moving: MovingMesh)
 
 def test_the_shape_travels_with_the_root(moving: MovingMesh) -> None:
     shapes = moving.shapes(np.array([0, 39]))
-    travelled = moving.track.root[39, 0] - moving.track.root[0, 0]
+    traveled = moving.track.root[39, 0] - moving.track.root[0, 0]
     foot = np.argmin(shapes[0][:, 1])
-    assert shapes[1][foot, 0] - shapes[0][foot, 0] == pytest.approx(travelled, abs=0.02)
+    assert shapes[1][foot, 0] - shapes[0][foot, 0] == pytest.approx(traveled, abs=0.02)
 
 
 def test_bounds_hold_every_frame_they_looked_at_and_always_the_last(moving: MovingMesh) -> None:

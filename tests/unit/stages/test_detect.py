@@ -31,7 +31,7 @@ def chosen(*detections: Detection, min_score: float = 0.3):
     return chosen_boxes(detections, WIDTH, HEIGHT, min_score=min_score)
 
 
-def test_a_box_is_padded_and_lies_on_whole_numbers_inside_the_picture():
+def test_a_box_is_padded_and_lies_on_whole_numbers_inside_the_image():
     (figure,) = chosen(found(3.2, 200.4, 203.2, 599.8))
     assert figure.box == Box(0.0, 176.0, 228.0, 600.0)
 
@@ -80,7 +80,7 @@ def test_boxes_that_make_no_sense_are_ignored(box):
         chosen(found(*box))
 
 
-def test_a_mask_is_cut_with_the_part_of_its_box_that_is_outside_the_picture():
+def test_a_mask_is_cut_with_the_part_of_its_box_that_is_outside_the_image():
     mask = np.zeros((4, 4), np.float32)
     mask[:, 2:] = 1.0
     (figure,) = chosen(found(-100, 100, 100, 300, mask=mask))
@@ -89,7 +89,7 @@ def test_a_mask_is_cut_with_the_part_of_its_box_that_is_outside_the_picture():
     assert np.array_equal(figure.detection.mask, np.ones((4, 2), np.float32))
 
 
-def test_a_box_grows_on_the_sides_that_are_touched_until_the_picture_ends():
+def test_a_box_grows_on_the_sides_that_are_touched_until_the_image_ends():
     box = Box(10.0, 100.0, 210.0, 300.0)
     larger = grown_box(box, Sides(left=True, top=False, right=True, bottom=False), WIDTH, HEIGHT)
     assert larger == Box(0.0, 100.0, 246.0, 300.0)

@@ -65,10 +65,10 @@ def test_a_background_finer_than_the_canvas_is_averaged() -> None:
     """Not sampled: stripes become gray, whatever is hidden weighs nothing, and no texture is larger than the canvas."""
     stripes = np.full((300, 900, 4), 255, np.uint8)
     stripes[:, ::2, :3] = 0
-    picture = canvas_of_view(View(30, 400, picture=stripes), [(np.array([(0.0, 0.0), (1.0, 1.0)]), 0.0)]).picture
-    assert picture is not None
-    assert picture.shape == (300, 30, 4)
-    assert np.abs(picture[..., :3].astype(int) - 127.5).max() < 1
+    image = canvas_of_view(View(30, 400, background_image=stripes), [(np.array([(0.0, 0.0), (1.0, 1.0)]), 0.0)]).background_image
+    assert image is not None
+    assert image.shape == (300, 30, 4)
+    assert np.abs(image[..., :3].astype(int) - 127.5).max() < 1
     stripes[:, 1::2] = (250, 100, 30, 0)
     stripes[:, ::2] = (20, 40, 60, 255)
     np.testing.assert_allclose(downscaled_background(stripes, 450, 300), np.broadcast_to((20, 40, 60, 127.5), (300, 450, 4)), atol=1)

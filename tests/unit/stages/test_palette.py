@@ -15,8 +15,8 @@ def sprite(rgb, alpha=None, colors=None):
     return Sprite(np.dstack([rgb, alpha]), np.zeros((3, 2), dtype=np.float32), colors)
 
 
-def canvas(background=CLEAR, picture=None):
-    return Canvas(64, 64, background, picture, np.eye(4, dtype=np.float32))
+def canvas(background=CLEAR, image=None):
+    return Canvas(64, 64, background, image, np.eye(4, dtype=np.float32))
 
 
 def flat(*colors, side=8):
@@ -105,7 +105,7 @@ def test_every_sprite_counts_the_same_however_large():
     assert errors[1] < 4 * errors[0]
 
 
-def test_picture_brings_its_colors():
+def test_image_brings_its_colors():
     gradient = np.zeros((40, 256, 4), dtype=np.uint8)
     gradient[..., 1] = np.arange(256)
     gradient[..., 3] = 255
@@ -114,11 +114,11 @@ def test_picture_brings_its_colors():
     assert looked_up(palette, [[250, 10, 10]])[0].tolist() == [250, 10, 10]
 
 
-def test_background_behind_a_translucent_picture_brings_its_colors_too():
-    picture = np.full((8, 30, 4), (0, 0, 255, 255), dtype=np.uint8)
-    picture[:, 10:20, 3] = 51
-    picture[:, 20:, 3] = 0
-    palette = palette_of([sprite(flat((10, 120, 10)))], canvas((1.0, 0.0, 0.0, 1.0), picture))
+def test_background_behind_a_translucent_image_brings_its_colors_too():
+    image = np.full((8, 30, 4), (0, 0, 255, 255), dtype=np.uint8)
+    image[:, 10:20, 3] = 51
+    image[:, 20:, 3] = 0
+    palette = palette_of([sprite(flat((10, 120, 10)))], canvas((1.0, 0.0, 0.0, 1.0), image))
     seen = [[0, 0, 255], [204, 0, 51], [255, 0, 0]]
     assert looked_up(palette, seen).tolist() == seen
 

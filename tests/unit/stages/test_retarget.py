@@ -348,7 +348,7 @@ class Specified:
         turned = (self.ground[frame, index] - self.ground[frame, 0]) * self.headings[frame].conjugate()
         return turned.real, self.points[frame, index, 1] - self.points[frame, 0, 1], turned.imag
 
-    def picture(self, frame: int, name: str, *, from_front: bool) -> tuple[complex, float]:
+    def image(self, frame: int, name: str, *, from_front: bool) -> tuple[complex, float]:
         """The point in its plane, x + iy, and its depth."""
         x, y, z = self.body(frame, name)
         return (complex(-z, y), x) if from_front else (complex(x, y), z)
@@ -394,10 +394,10 @@ def test_paths_angles_and_depths_are_those_of_the_specification(group: str) -> N
     for name, (proximal, distal) in config.mapping.items():
         front = "Right" not in distal
         for frame in range(motion.frame_count):
-            bone = expected.picture(frame, distal, from_front=front)[0] - expected.picture(frame, proximal, from_front=front)[0]
+            bone = expected.image(frame, distal, from_front=front)[0] - expected.image(frame, proximal, from_front=front)[0]
             assert driven.orientations[name][frame] == pytest.approx(degrees_from_up(bone))
     for name in sample_scene.MOTION_JOINTS:
-        depths = [expected.picture(frame, name, from_front="Right" not in name)[1] for frame in range(motion.frame_count)]
+        depths = [expected.image(frame, name, from_front="Right" not in name)[1] for frame in range(motion.frame_count)]
         np.testing.assert_allclose(driven.depths[name], depths, atol=1e-12)
 
     def length(points: list[np.ndarray]) -> float:
@@ -549,7 +549,7 @@ def test_joints_of_the_root_are_turned_about_it_even_where_it_lies_apart() -> No
     np.testing.assert_allclose(np.linalg.norm(turned, axis=1)[joint("hip")], np.linalg.norm(rest[joint("hip")]))
 
 
-def test_a_motion_in_metres_is_as_good_as_one_in_centimetres() -> None:
+def test_a_motion_in_meters_is_as_good_as_one_in_centimeters() -> None:
     motion = sample_scene.motion(frames=5, step_cm=(8.5, -1.7, 0.0))
     small = replace(motion, positions=motion.positions / 100, scale=1.0)
     found, expected = (pose_track(RIG, each, CONFIG, times(motion)) for each in (small, motion))

@@ -56,7 +56,7 @@ def test_worse_photographs_of_the_reference_drawings_cost_at_most_a_twentieth_on
     assert np.mean(lost) < 0.05
 
 
-def test_a_transparent_picture_brings_its_own_mask():
+def test_a_transparent_image_brings_its_own_mask():
     figure = drawn_figure("outlined")
     alpha = np.where(figure.mask, 255, 0).astype(np.uint8)
     assert np.array_equal(mask_by_ink(np.full_like(figure.rgb, 255), alpha=alpha), figure.mask)

@@ -1,4 +1,4 @@
-"""The picture on the mesh: no paper at its edge, about as fine as the screen."""
+"""The image on the mesh: no paper at its edge, about as fine as the screen."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_it_is_reduced_to_what_the_screen_shows_and_never_enlarged() -> None:
     assert single_layer_sprite(CHARACTER, MESH, px_per_unit=0.001).rgba.shape[:2] == (1, 1)
 
 
-def test_texture_coordinates_point_at_the_vertex_in_the_picture() -> None:
+def test_texture_coordinates_point_at_the_vertex_in_the_image() -> None:
     sprite = single_layer_sprite(CHARACTER, MESH, px_per_unit=500.0)
     px = sprite.uv * sample_scene.SIDE
     np.testing.assert_allclose(px[:, 0], MESH.vertices[:, 0] * sample_scene.SIDE, atol=1e-4)

@@ -95,12 +95,12 @@ def request_of(rgb: np.ndarray) -> dict[str, bytes]:
 @pytest.mark.parametrize("served", [DETECTOR], indirect=True)
 def test_detections_are_those_of_the_embedded_networks(served: tuple[Any, Context]) -> None:
     service, context = served
-    pictures = [figure(size) for size in (220, 260, 300)]
-    replies = service.handle([request_of(picture) for picture in pictures], context)
+    images = [figure(size) for size in (220, 260, 300)]
+    replies = service.handle([request_of(image) for image in images], context)
     predictor = EmbeddedPredictor()
-    for picture, reply in zip(pictures, replies, strict=True):
+    for image, reply in zip(images, replies, strict=True):
         seen = detections(json.dumps(reply).encode(), width=300, height=420)
-        expected = predictor.detections(picture)
+        expected = predictor.detections(image)
         assert len(seen) == len(expected)
         for one, other in zip(seen, expected, strict=True):
             assert (one.box.left, one.box.top, one.box.right, one.box.bottom) == pytest.approx(
@@ -130,7 +130,7 @@ def test_joints_are_those_of_the_embedded_networks(served: tuple[Any, Context]) 
 @pytest.mark.parametrize("served", [DETECTOR, POSE_ESTIMATOR], indirect=True)
 def test_a_bad_request_does_not_harm_its_batch(served: tuple[Any, Context]) -> None:
     service, context = served
-    rows = [{"data": b"no picture"}, request_of(figure(260)), {}, {"data": base64.b64encode(b"text").decode()}]
+    rows = [{"data": b"no image"}, request_of(figure(260)), {}, {"data": base64.b64encode(b"text").decode()}]
     replies = service.handle(rows, context)
     assert context.statuses == {0: 400, 2: 400, 3: 400}
     assert isinstance(replies[1], list)

@@ -1,4 +1,4 @@
-"""What happens to a crop each time that it is learnt from, and where masks are laid: joints and masks must go along with the lines."""
+"""Augmentation of crops, and the place of their masks: joints and masks must move with the lines."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "training"))
 
-from augmentation import MIRRORED, figure_crop, whole_picture
+from augmentation import MIRRORED, figure_crop, whole_image
 from settings import configuration
-from views import in_picture, mask_in_crop
+from views import in_image, mask_in_crop
 
 from pipeline.types import KEYPOINT_NAMES, MIRRORED_PARTS, BodyPart, Pose
 
@@ -74,14 +74,14 @@ def test_a_figure_on_its_side_has_no_joints(dots, augmentation):
     assert not moved[:, 2].any()
 
 
-def test_a_whole_picture_on_its_side_shows_no_figure():
-    picture = np.full((64, 64, 4), 255, np.uint8)
+def test_a_whole_image_on_its_side_shows_no_figure():
+    image = np.full((64, 64, 4), 255, np.uint8)
     boxes = np.array([[10.0, 10.0, 50.0, 60.0]], np.float32)
     config = {**configuration()["detector"]["augmentation"], "zoom": [1.0, 1.0], "shift": 0.0}
-    _, mask, found = whole_picture(picture, boxes, np.random.default_rng(1), 64, {**config, "on_its_side": 1.0})
+    _, mask, found = whole_image(image, boxes, np.random.default_rng(1), 64, {**config, "on_its_side": 1.0})
     assert not mask.any()
     assert not len(found)
-    _, mask, found = whole_picture(picture, boxes, np.random.default_rng(1), 64, {**config, "on_its_side": 0.0})
+    _, mask, found = whole_image(image, boxes, np.random.default_rng(1), 64, {**config, "on_its_side": 0.0})
     assert mask.any()
     assert len(found) == 1
 
@@ -119,7 +119,7 @@ def test_nothing_but_paper_is_left_outside_of_a_detectors_box(dots, augmentation
 def test_a_mask_is_laid_where_its_crop_is():
     half = np.repeat(np.array([[1.0, 0.0]], np.float32), 4, axis=0)
     shown = mask_in_crop(Pose(np.zeros((17, 3)), half), (20, 10))
-    laid = in_picture(shown > 0.5, np.array([5.0, 7.0]), (40, 30))
+    laid = in_image(shown > 0.5, np.array([5.0, 7.0]), (40, 30))
     assert laid.sum() == 100
     assert laid[7:27, 5:10].all()
     assert not mask_in_crop(Pose(np.zeros((17, 3))), (9, 9)).any()

@@ -1,4 +1,4 @@
-"""The synthetic drawings: same seed, same picture, and labels that fit what was drawn."""
+"""The synthetic drawings: same seed, same image, and labels that fit what was drawn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "tra
 
 from drawings import mediums, papers
 from drawings.canvas import Canvas
-from drawings.figures.colours import Palette
+from drawings.figures.colors import Palette
 from drawings.figures.hand import Hand
 from drawings.figures.limbs import FEET, HANDS, RARE_KINDS, LimbStyle, limb_marks
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure, Mark
@@ -26,7 +26,7 @@ from drawings.figures.reaches import REACHES, reached
 from drawings.labels import split_limbs, with_rim
 from drawings.sample import Sample, drawn_sample, shows_nothing
 from drawings.scenery.animals import ANIMALS
-from drawings.scenery.backdrops import draw_backdrop, draw_chequers
+from drawings.scenery.backdrops import draw_backdrop, draw_checkers
 from drawings.scenery.letters import caption, printed_lines
 from drawings.scenery.things import THINGS
 from drawings.scenes import draw_figure, fitted, page_pen
@@ -41,14 +41,14 @@ def samples() -> list[Sample]:
     return [drawn_sample(seed, size=192) for seed in SEEDS]
 
 
-def test_a_seed_always_gives_the_same_picture(samples):
+def test_a_seed_always_gives_the_same_image(samples):
     again = drawn_sample(3, size=192)
     assert np.array_equal(again.rgb, samples[3].rgb)
     assert all(np.array_equal(one.mask, other.mask) for one, other in zip(again.figures, samples[3].figures, strict=True))
     assert all(np.array_equal(one.keypoints, other.keypoints) for one, other in zip(again.figures, samples[3].figures, strict=True))
 
 
-def test_the_splits_share_no_picture():
+def test_the_splits_share_no_image():
     train, held_out = drawn_sample(5, size=192), drawn_sample(5, size=192, split="heldout")
     assert train.rgb.shape != held_out.rgb.shape or not np.array_equal(train.rgb, held_out.rgb)
 
@@ -66,7 +66,7 @@ def test_boxes_are_the_bounds_of_the_masks(samples):
             assert figure.box == (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
 
 
-def test_joints_lie_in_the_picture_and_on_the_figure(samples):
+def test_joints_lie_in_the_image_and_on_the_figure(samples):
     off = 0
     for sample in samples:
         height, width = sample.rgb.shape[:2]
@@ -83,7 +83,7 @@ def test_joints_lie_in_the_picture_and_on_the_figure(samples):
     assert off == 0
 
 
-def test_about_one_picture_in_twelve_shows_no_figure():
+def test_about_one_image_in_twelve_shows_no_figure():
     held = [drawn_sample(seed, size=96).figures for seed in range(100)]
     assert 2 <= sum(not figures for figures in held) <= 18
 
@@ -96,7 +96,7 @@ ARM, BODY = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]]), np.array([[0.5, -1.0
 
 
 def _elbow_and_wrist(*marks: Mark, opaque: bool = True, is_one_area: bool = False) -> list[float]:
-    """How they are seen of an arm whose elbow, but not whose wrist, lies in the body."""
+    """Visibility of the elbow and the wrist of an arm whose elbow, but not whose wrist, is inside the body."""
     joints = np.zeros((17, 3))
     joints[[6, 8, 10]] = np.column_stack([ARM, np.full(3, VISIBLE)])
     figure = DrawnFigure(marks, joints, "outline", is_one_area=is_one_area)
@@ -211,20 +211,20 @@ def test_long_hair_falls_behind_the_shoulders_or_over_them():
     assert order == {True, False}
 
 
-def test_backdrops_leave_no_part_and_chequers_stay_white_below():
+def test_backdrops_leave_no_part_and_checkers_stay_white_below():
     for seed in range(20):
         rng = np.random.default_rng(seed)
         canvas = Canvas(np.full((120, 90, 3), 255, np.float32), rng)
         draw_backdrop(canvas, rng, Hand.sampled(rng), page_pen(canvas, rng, mediums.MEDIUMS["vector"], 90.0))
         assert not canvas.parts.any()
     canvas = Canvas(np.full((120, 90, 3), 255, np.float32), np.random.default_rng(1))
-    draw_chequers(canvas, np.random.default_rng(1))
-    assert len(np.unique(canvas.picture)) == 2
+    draw_checkers(canvas, np.random.default_rng(1))
+    assert len(np.unique(canvas.image)) == 2
     assert (canvas.paper == 255).all()
 
 
 def _drawn(style: str, seed: int):
-    """A figure alone on white paper: the picture, its label."""
+    """A figure alone on white paper: the image, its label."""
     rng = np.random.default_rng(seed)
     figure, tall = fitted(drawn_person(rng, Hand.sampled(rng), style, filled=0.3), (20, 20, 180, 240))
     canvas = Canvas(np.full((260, 200, 3), 255, np.float32), rng)
@@ -238,7 +238,7 @@ def test_the_mask_holds_all_the_ink_of_the_figure(style):
         canvas, label, figure = _drawn(style, seed)
         if any(mark.loose for mark in figure.marks):
             continue
-        inked = np.abs(canvas.picture - 255).max(axis=2) > 60
+        inked = np.abs(canvas.image - 255).max(axis=2) > 60
         assert inked.sum() > 100
         assert (label.owned[inked] > 0).mean() > 0.99
 
@@ -354,9 +354,9 @@ def test_hands_and_feet_have_names_of_their_own(ends):
     [*(maker for group in papers.PAPERS.values() for maker in group.values()), *papers.HELD_OUT.values()],
     ids=lambda maker: maker.__name__,
 )
-def test_papers_are_pictures(paper):
-    picture = papers.clean(paper(np.random.default_rng(1), 90, 120))
-    assert picture.shape == (90, 120, 3)
-    assert picture.dtype == np.float32
-    assert picture.min() >= 0
-    assert picture.max() <= 255
+def test_papers_are_images(paper):
+    image = papers.clean(paper(np.random.default_rng(1), 90, 120))
+    assert image.shape == (90, 120, 3)
+    assert image.dtype == np.float32
+    assert image.min() >= 0
+    assert image.max() <= 255

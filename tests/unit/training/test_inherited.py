@@ -18,7 +18,7 @@ from inherited import inherit  # noqa: E402
 from network import DetectorNetwork, new_network  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-"""Torch's exporter, which is told to be the older one, warns of itself."""
+"""We ask for torch's older exporter, which warns that it is deprecated."""
 
 WIDTHS, SIDE = (4, 8, 8, 16, 16), 64
 
@@ -46,7 +46,7 @@ def write_networks(folder, name):
 
 
 @pytest.fixture(scope="module")
-def learnt(tmp_path_factory):
+def learned(tmp_path_factory):
     """A detector, and the folder with its files."""
     folder = tmp_path_factory.mktemp("networks")
     return write_networks(folder, "detector"), folder
@@ -66,9 +66,9 @@ def test_it_answers_as_the_one_that_it_inherits_from(tmp_path, name, suffix):
             np.testing.assert_allclose(mine.numpy(), theirs.numpy(), atol=0.02)  # weights are exported in half precision
 
 
-def test_normalizations_fit_what_they_see(learnt):
+def test_normalizations_fit_what_they_see(learned):
     """So that the network trains from where it was: in a batch like the measured one, nothing changes."""
-    _, folder = learnt
+    _, folder = learned
     heir = DetectorNetwork(WIDTHS, 1)
     shown = torch.rand(16, 3, SIDE, SIDE)
     inherit(heir, folder / "detector.onnx", shown)
@@ -79,8 +79,8 @@ def test_normalizations_fit_what_they_see(learnt):
         np.testing.assert_allclose(one.numpy(), other.numpy(), atol=0.05)
 
 
-def test_layers_of_another_shape_begin_anew(learnt):
-    _, folder = learnt
+def test_layers_of_another_shape_begin_anew(learned):
+    _, folder = learned
     heir = DetectorNetwork((*WIDTHS[:4], 24), 1)
     new = inherit(heir, folder / "detector.onnx", torch.rand(4, 3, SIDE, SIDE))
     assert "backbone.whole" in new

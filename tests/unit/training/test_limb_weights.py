@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "tra
 
 pytest.importorskip("torch", reason="the training needs torch, which doodled itself does without")
 
-from limb_weights import Seen, fitted, right_with, weights_for
+from limb_weights import Seen, correct_with, fitted, weights_for
 
 from pipeline.pose.network_io import PoseAnswer
 from pipeline.types.keypoints import ARMS
@@ -21,7 +21,7 @@ CELLS = 24
 HEIGHT = 12.0
 
 
-def test_what_tells_right_choices_from_wrong_ones_gets_the_weight():
+def test_discriminating_features_get_the_weight():
     rng = np.random.default_rng(0)
     groups = []
     for _ in range(60):
@@ -38,8 +38,8 @@ def test_fitted_weights_find_the_hand_that_the_arm_leads_to():
     """Where a bow outside the mask looks more like a hand than the hand does."""
     rng = np.random.default_rng(1)
     figures = [_with_bow(rng) for _ in range(24)]
-    assert not right_with(figures, ARMS, None).any()
-    assert right_with(figures, ARMS, weights_for(figures, ARMS)).all()
+    assert not correct_with(figures, ARMS, None).any()
+    assert correct_with(figures, ARMS, weights_for(figures, ARMS)).all()
 
 
 def _with_bow(rng: np.random.Generator) -> Seen:

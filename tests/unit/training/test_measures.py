@@ -20,7 +20,7 @@ def test_average_precision_counts_what_was_never_found():
     assert average_precision([(0.9, False), (0.8, True)], 1) == 0.5
 
 
-def test_the_likely_share_of_alarms_narrows_with_the_number_of_pictures():
+def test_the_likely_share_of_alarms_narrows_with_the_number_of_images():
     few, many = wilson_interval(1, 43), wilson_interval(10, 430)
     assert few[0] < many[0] < 10 / 430 < many[1] < few[1]
     assert wilson_interval(0, 100)[0] == 0.0
@@ -31,7 +31,7 @@ def test_hidden_joints_count_apart():
     kinds = {"style": "stick"}
     fared = summary([Outcome(1, kinds, 0.9, 0.8, [True, True], [True], [False]), Outcome(2, kinds, 0.2, 0.0, [], [])])
     assert fared["found"] == 0.5
-    assert fared["pck"] == fared["all_right"] == 1.0
+    assert fared["pck"] == fared["limbs_correct"] == 1.0
     assert fared["pck_hidden"] == 0.0
     assert np.isclose(fared["mask_iou"], 0.8)
 
@@ -47,9 +47,9 @@ def test_parts_count_over_all_figures_and_absent_ones_not_at_all():
 
 
 def test_tables_have_a_row_a_line():
-    by = {"medium": {"gel_pen": {"figures": 2, "found": 1.0, "pck_limbs": 0.985, "all_right": 0.5, "mask_iou": 0.9512}}}
+    by = {"medium": {"gel_pen": {"figures": 2, "found": 1.0, "pck_limbs": 0.985, "limbs_correct": 0.5, "mask_iou": 0.9512}}}
     assert tables({"by": by}).splitlines() == [
-        "| medium | figures | found | joints near | all limbs right | mask IoU | parts mIoU |",
+        "| medium | figures | found | joints near | all limbs correct | mask IoU | parts mIoU |",
         "|---|---|---|---|---|---|---|",
         "| gel pen | 2 | 100.0 % | 98.5 % | 50.0 % | 0.951 |  |",
     ]

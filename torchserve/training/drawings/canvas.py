@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.marks import INK, Color, Mark, Points
 from drawings.mediums import Pen
-from drawings.papers import Picture
+from drawings.papers import FloatImage
 from drawings.textures import cutting
 
 FINER = 2
@@ -46,11 +46,11 @@ class Shading:
 
 
 class Canvas:
-    """A page while it's being drawn on. Pixel centres are at whole coordinates."""
+    """A page while it's being drawn on. Pixel centers are at whole coordinates."""
 
-    def __init__(self, paper: Picture, rng: np.random.Generator) -> None:
+    def __init__(self, paper: FloatImage, rng: np.random.Generator) -> None:
         self.paper = paper
-        self.picture = paper.copy()
+        self.image = paper.copy()
         self.owned: NDArray[np.uint8] = np.zeros((paper.shape[0], paper.shape[1]), np.uint8)
         self.parts: NDArray[np.uint8] = np.zeros_like(self.owned)
         self.shading = Shading()
@@ -85,7 +85,7 @@ class Canvas:
             return
         inside = np.zeros(self.owned[window].shape, np.uint8)
         cv2.fillPoly(inside, [_fixed(area - (window[1].start, window[0].start))], 255, shift=SHIFT)
-        cv2.copyTo(self.paper[window], inside, self.picture[window])
+        cv2.copyTo(self.paper[window], inside, self.image[window])
 
     def _coverage(self, window: Window, strokes: list[Points], width: float, pressure: float) -> NDArray[np.float32]:
         """How much of each pixel lines cover, 0 to 1."""
@@ -102,7 +102,7 @@ class Canvas:
         coarse = cv2.resize(fine, (across, height), interpolation=cv2.INTER_AREA)
         return np.asarray(coarse * np.float32(min(1.0, width * FINER) / 255))
 
-    def _blend(self, window: Window, coverage: NDArray[np.float32], colour: Colour, pen: Pen, *, part: int | None) -> None:
+    def _blend(self, window: Window, coverage: NDArray[np.float32], color: Color, pen: Pen, *, part: int | None) -> None:
         medium = pen.medium
         if medium.depth > 0:
             height, width = coverage.shape
@@ -113,9 +113,9 @@ class Canvas:
             coverage = coverage * eaten
         elif pen.opacity < 1:
             coverage = coverage * np.float32(pen.opacity)
-        target = self.picture[window]
+        target = self.image[window]
         share = coverage[:, :, None]
-        ink = np.asarray(colour, np.float32)
+        ink = np.asarray(color, np.float32)
         if medium.covers:
             target += share * (ink - target)
         else:
@@ -125,13 +125,13 @@ class Canvas:
             self.owned[window][is_mine] = 255
             self.parts[window][is_mine] = part
 
-    def _lines(self, strokes: tuple[Points, ...], colour: Colour, pen: Pen, width: float, *, part: int | None) -> None:
+    def _lines(self, strokes: tuple[Points, ...], color: Color, pen: Pen, width: float, *, part: int | None) -> None:
         kept = [stroke for stroke in strokes if len(stroke)]
         window = self._window(tuple(kept), width / 2 + 2) if kept else None
         if window is not None:
-            self._blend(window, self._coverage(window, kept, width, pen.medium.pressure), colour, pen, part=part)
+            self._blend(window, self._coverage(window, kept, width, pen.medium.pressure), color, pen, part=part)
 
-    def _fill(self, area: Points, colour: Colour, pen: Pen, kind: str, *, part: int | None) -> None:
+    def _fill(self, area: Points, color: Color, pen: Pen, kind: str, *, part: int | None) -> None:
         rng = self._rng
         sloppy = area + rng.normal(0, 0.012, 2) * np.ptp(area, axis=0) if kind != "flood" else area
         window = self._window((sloppy,), 2)
@@ -145,9 +145,9 @@ class Canvas:
             spacing = pen.width * {"rub": 1.1, "scribble": 2.4, "hatch": 3.2}[kind] * rng.uniform(0.8, 1.3) + 0.5
             lines = _zigzag(rng, sloppy, spacing, joined=kind != "hatch")
             coverage *= self._coverage(window, [lines] if kind != "hatch" else list(lines.reshape(-1, 2, 2)), pen.width * 1.1, 0.3)
-        self._blend(window, coverage, colour, pen, part=part)
+        self._blend(window, coverage, color, pen, part=part)
         if kind == "flood" and self.shading.strength > 0 and part is not None:
-            self.picture[window] *= self.shading.light(coverage)[:, :, None]
+            self.image[window] *= self.shading.light(coverage)[:, :, None]
 
 
 def _fixed(shape: Points) -> NDArray[np.int32]:

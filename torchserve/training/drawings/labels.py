@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from drawings.figures.parts import BOTH_LEGS, LEG, LIMB_ROWS
 
 MASK_RIM = 0.008
-"""Of the figure's longer side: so far beyond its lines a mask reaches, which is what a cut-out needs to find their edges."""
+"""How far a mask reaches beyond the figure's lines, as a share of its longer side; a cut-out needs this to find their edges."""
 ONE = np.array([0, 1, 1, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7, 8], np.uint8)
-"""Parts between which a narrow gap is figure, as between strands of hair or fingers, have the same number."""
+"""By part: parts with the same number count a narrow gap between them as figure, such as between fingers or strands of hair."""
 
 Map = NDArray[np.uint8]
 
@@ -44,7 +44,7 @@ def _distances(at: NDArray[np.int64], chain: NDArray[np.float64]) -> NDArray[np.
 
 
 def with_rim(parts: Map) -> Map:
-    """The parts with a rim around them that is as wide, for the figure, in small pictures as in large ones. Paper in a gap between two
+    """The parts with a rim around them that is as wide, for the figure, in small images as in large ones. Paper in a gap between two
     different parts, as between arm and trunk or between legs, stays paper however narrow the gap is.
     """
     drawn = parts > 0
@@ -62,7 +62,7 @@ def with_rim(parts: Map) -> Map:
     names = np.zeros(int(nearest.max()) + 1, np.uint8)
     names[nearest[inner]] = parts[window][inner]
     grown: Map = names[nearest]
-    is_figure = far <= rim + 0.5  # between pixel centres
+    is_figure = far <= rim + 0.5  # between pixel centers
     result = np.zeros_like(parts)
     result[window] = np.where(is_figure & ~_gaps(inner, ONE[grown], rim), grown, 0)
     return result

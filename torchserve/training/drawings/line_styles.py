@@ -1,4 +1,4 @@
-"""Line styles of whole figures: sketched, broken, one-sided, calligraphic, coloured, inverse or contour only; construction lines, halos.
+"""Line styles of whole figures: sketched, broken, one-sided, calligraphic, colored, inverse or contour only; construction lines, halos.
 
 A line style changes the marks of a figure in page pixels, never its joints. What it adds around the figure is loose.
 """
@@ -11,15 +11,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from drawings.figures.colours import BRIGHT, any_of
+from drawings.figures.colors import BRIGHT, any_of
 from drawings.figures.extras import merged
-from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
+from drawings.figures.marks import INK, Color, DrawnFigure, Mark, Points
 from drawings.figures.parts import LIMB_ROWS, BodyPart
 from drawings.figures.shapes import kept_runs
 from drawings.mediums import Pen
 from pipeline.types.keypoints import EARS, EYES, HIPS, NOSE, SHOULDERS
 
-DARKS: tuple[Colour, ...] = ((20, 20, 24), (40, 30, 70), (20, 60, 60), (90, 20, 30), (60, 60, 64))
+DARKS: tuple[Color, ...] = ((20, 20, 24), (40, 30, 70), (20, 60, 60), (90, 20, 30), (60, 60, 64))
 STYLED_SHARE = 0.38
 """Share of pages whose lines are not plain."""
 CONSTRUCTION_SHARE, CONSTRUCTION_IF_SKETCHED = 0.03, 0.25
@@ -64,7 +64,7 @@ def _sketched(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[
 
 
 def _with_gaps(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
-    """Outlines that break off and go on. Lines without an area stay whole: what is not drawn of them would not be there."""
+    """Outlines with gaps. Lines without an area stay whole, because in their gaps there would be no figure."""
     del pen
 
     def broken(stroke: Points) -> list[Points]:
@@ -106,13 +106,13 @@ def _heavy_sided(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tup
     return tuple(marks)
 
 
-def _coloured(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
+def _colored(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
     """Outlines in a darker tone of what they enclose, or all in one hue."""
     del pen
     darker = rng.uniform(0.35, 0.8)
     hue = any_of(rng, BRIGHT[:9]) if rng.random() < 0.4 else None
 
-    def tone(mark: Mark) -> Colour:
+    def tone(mark: Mark) -> Color:
         if hue or mark.fill is None or mark.fill == INK:
             return hue or mark.ink
         red, green, blue = (int(level * darker) for level in mark.fill)
@@ -124,7 +124,7 @@ def _coloured(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[
 def _inverse(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
     """Light lines on dark parts."""
     if not pen.medium.covers:
-        return _coloured(rng, figure, pen)
+        return _colored(rng, figure, pen)
     dark = any_of(rng, DARKS)
     light = (245, 245, 245) if rng.random() < 0.6 else any_of(rng, ((250, 220, 90), (130, 230, 240), (250, 150, 190)))
     return tuple(
@@ -150,13 +150,13 @@ def contour(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Ma
 
 LineStyle = Callable[[np.random.Generator, DrawnFigure, Pen], tuple[Mark, ...]]
 LINE_STYLES: tuple[LineStyle, ...] = (
-    _sketched, _sketched, _with_gaps, _with_gaps, _one_sided, _heavy_sided, _heavy_sided, _coloured, _coloured,
+    _sketched, _sketched, _with_gaps, _with_gaps, _one_sided, _heavy_sided, _heavy_sided, _colored, _colored,
     _inverse, contour, contour,
 )  # fmt: skip
 
 
 def _construction(rng: np.random.Generator, figure: DrawnFigure) -> list[Mark]:
-    """What sketches are built on: circles at joints, bones, a line down the middle, a cross on the face."""
+    """Construction lines of a sketch: circles at joints, bones, a line down the middle, a cross on the face."""
     spots, seen = figure.joints[:, :2], figure.joints[:, 2] > 0
     left, top, right, bottom = figure.bounds()
     size = max(right - left, bottom - top)
@@ -173,8 +173,8 @@ def _construction(rng: np.random.Generator, figure: DrawnFigure) -> list[Mark]:
     if rng.random() < 0.7:
         ears = spots[list(EARS)]
         strokes += [ears + (eyes - ears.mean(axis=0)), eyes + (nose - eyes + np.array([0.0, 0.05 * size])) * np.array([[-1.5], [1.5]])]
-    grey = int(rng.uniform(110, 200))
-    ink = (grey, grey, grey) if rng.random() < 0.6 else any_of(rng, ((120, 170, 230), (230, 130, 130)))
+    gray = int(rng.uniform(110, 200))
+    ink = (gray, gray, gray) if rng.random() < 0.6 else any_of(rng, ((120, 170, 230), (230, 130, 130)))
     return [Mark(tuple(strokes), ink=ink, width=rng.uniform(0.3, 0.7), loose=True)] if strokes else []
 
 
@@ -193,17 +193,17 @@ def _around(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> list[Mar
     draw = rng.random()
     if draw < 0.4:
         offset = _random_direction(rng) * size * rng.uniform(0.015, 0.06)
-        grey = int(rng.uniform(90, 210))
-        shade = (grey, grey, grey)
+        gray = int(rng.uniform(90, 210))
+        shade = (gray, gray, gray)
         areas = [mark.area + offset for mark in figure.marks if mark.is_solid and mark.area is not None]
         cast = [Mark((), area, fill=shade, loose=True, see_through=True) for area in areas]
         return [*cast, Mark(tuple(line + offset for line in lines), ink=shade, loose=True)]
     if draw < 0.7:
-        grey = int(rng.uniform(0, 220))
-        border = Mark(lines, ink=(grey, grey, grey), width=2 * wide + 2, loose=True)
+        gray = int(rng.uniform(0, 220))
+        border = Mark(lines, ink=(gray, gray, gray), width=2 * wide + 2, loose=True)
         return [border, Mark(lines, ink=(255, 255, 255), width=2 * wide, loose=True)]
-    colour = any_of(rng, BRIGHT)
-    tones = ([int(level + (255 - level) * share) for level in colour] for share in (0.7, 0.4))
+    color = any_of(rng, BRIGHT)
+    tones = ([int(level + (255 - level) * share) for level in color] for share in (0.7, 0.4))
     return [
         Mark(lines, ink=(red, green, blue), width=wide * factor, loose=True)
         for (red, green, blue), factor in zip(tones, (2.4, 1.3), strict=True)
@@ -214,7 +214,7 @@ def with_line_style(rng: np.random.Generator, line_style: LineStyle | None, figu
     """A figure on the page, drawn in a line style; perhaps on construction lines, or with something around it."""
     marks = figure.marks
     # most styles need parts with outlines of their own
-    if line_style is not None and (not figure.is_one_area or line_style in (_coloured, _with_gaps)):
+    if line_style is not None and (not figure.is_one_area or line_style in (_colored, _with_gaps)):
         marks = line_style(rng, figure, pen)
     construction_share = CONSTRUCTION_IF_SKETCHED if line_style is _sketched else CONSTRUCTION_SHARE
     after = _construction(rng, figure) if rng.random() < construction_share else []

@@ -1,4 +1,4 @@
-"""What people draw with: width, colour, opacity, grain and pressure of its lines."""
+"""What people draw with: width, color, opacity, grain and pressure of its lines."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from drawings.figures.colours import any_of
-from drawings.figures.marks import Colour
+from drawings.figures.colors import any_of
+from drawings.figures.marks import Color
 
-GREYS: tuple[Colour, ...] = ((45, 45, 48), (70, 70, 74), (95, 95, 98))
-PENS: tuple[Colour, ...] = ((25, 35, 120), (30, 50, 160), (20, 20, 25), (20, 20, 25), (160, 30, 40), (20, 100, 60))
-MARKERS: tuple[Colour, ...] = (
+GRAYS: tuple[Color, ...] = ((45, 45, 48), (70, 70, 74), (95, 95, 98))
+PENS: tuple[Color, ...] = ((25, 35, 120), (30, 50, 160), (20, 20, 25), (20, 20, 25), (160, 30, 40), (20, 100, 60))
+MARKERS: tuple[Color, ...] = (
     (20, 20, 20), (20, 20, 20), (200, 30, 40), (40, 40, 140), (60, 30, 130), (20, 110, 60), (230, 110, 20), (120, 60, 30), (220, 60, 140),
     (20, 130, 190),
 )  # fmt: skip
-WAXES: tuple[Colour, ...] = (
+WAXES: tuple[Color, ...] = (
     (60, 50, 50), (200, 60, 60), (60, 90, 190), (50, 140, 70), (230, 130, 40), (130, 80, 160), (230, 110, 150), (120, 80, 50),
     (40, 150, 170), (215, 180, 40),
 )  # fmt: skip
-CHALKS: tuple[Colour, ...] = ((245, 245, 240), (245, 245, 240), (250, 230, 120), (245, 170, 190), (150, 210, 240), (170, 230, 160))
-PIXELS: tuple[Colour, ...] = ((0, 0, 0), (0, 0, 0), (0, 0, 0), (230, 30, 30), (30, 60, 220), (20, 140, 50), (120, 40, 160), (50, 50, 50))
-BLACKS: tuple[Colour, ...] = ((0, 0, 0), (0, 0, 0), (0, 0, 0), (60, 60, 60))
+CHALKS: tuple[Color, ...] = ((245, 245, 240), (245, 245, 240), (250, 230, 120), (245, 170, 190), (150, 210, 240), (170, 230, 160))
+PIXELS: tuple[Color, ...] = ((0, 0, 0), (0, 0, 0), (0, 0, 0), (230, 30, 30), (30, 60, 220), (20, 140, 50), (120, 40, 160), (50, 50, 50))
+BLACKS: tuple[Color, ...] = ((0, 0, 0), (0, 0, 0), (0, 0, 0), (60, 60, 60))
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Medium:
         pressure: how much lines change in width and strength along the way.
         covers: paints over what is below instead of darkening it.
         ground: what it is used on, a key of `papers.PAPERS`.
-        filled: the probability that a part of a figure is coloured in.
-        fills: how areas are coloured: "flood", "scribble", "rub" (dense strokes), and "hatch".
+        filled: the probability that a part of a figure is colored in.
+        fills: how areas are colored: "flood", "scribble", "rub" (dense strokes), and "hatch".
     """
 
     name: str
     widths: tuple[float, float]
-    colours: tuple[Colour, ...]
+    colors: tuple[Color, ...]
     opacity: tuple[float, float]
     grain: str
     depth: float
@@ -55,14 +55,14 @@ class Medium:
 def _medium(
     name: str,
     widths: tuple[float, float],
-    colours: tuple[Colour, ...],
+    colors: tuple[Color, ...],
     opacity: tuple[float, float],
     texture: tuple[str, float, float],
     fills: str,
     filled: float,
 ) -> Medium:
     """A medium that darkens paper; fills are a word each."""
-    return Medium(name, widths, colours, opacity, *texture, fills=tuple(fills.split()), filled=filled)
+    return Medium(name, widths, colors, opacity, *texture, fills=tuple(fills.split()), filled=filled)
 
 
 def _drawn_on(ground: str, medium: Medium, *, covers: bool) -> Medium:
@@ -72,7 +72,7 @@ def _drawn_on(ground: str, medium: Medium, *, covers: bool) -> Medium:
 MEDIUMS: dict[str, Medium] = {
     medium.name: medium
     for medium in (
-        _medium("pencil", (4, 11), GREYS, (0.45, 0.9), ("grain", 0.45, 0.5), "rub hatch scribble", 0.15),
+        _medium("pencil", (4, 11), GRAYS, (0.45, 0.9), ("grain", 0.45, 0.5), "rub hatch scribble", 0.15),
         _medium("ballpoint", (3.5, 8), PENS, (0.7, 1.0), ("fine", 0.2, 0.35), "hatch scribble", 0.1),
         _medium("felt_tip", (7, 17), MARKERS, (0.75, 1.0), ("soft", 0.08, 0.15), "rub scribble flood", 0.35),
         _medium("marker", (14, 38), MARKERS, (0.75, 1.0), ("soft", 0.1, 0.12), "rub scribble flood", 0.25),
@@ -100,7 +100,7 @@ COMMON: dict[str, float] = {
 HELD_OUT: dict[str, Medium] = {
     medium.name: medium
     for medium in (
-        _medium("charcoal", (14, 34), GREYS, (0.5, 0.85), ("tooth", 0.6, 0.6), "rub", 0.15),
+        _medium("charcoal", (14, 34), GRAYS, (0.5, 0.85), ("tooth", 0.6, 0.6), "rub", 0.15),
         _drawn_on("screen", _medium("brush_app", (8, 26), MARKERS, (0.7, 0.95), ("soft", 0.15, 0.7), "flood scribble", 0.4), covers=True),
         _medium("gel_pen", (5, 11), (*PENS, (150, 60, 160), (230, 90, 140)), (0.9, 1.0), ("fine", 0.08, 0.15), "hatch scribble", 0.2),
     )
@@ -116,27 +116,27 @@ def common_medium(rng: np.random.Generator) -> Medium:
 
 @dataclass(frozen=True)
 class Pen:
-    """A medium in use: its width in pixels and its colours chosen."""
+    """A medium in use: its width in pixels and its colors chosen."""
 
     medium: Medium
     width: float
     opacity: float
-    ink: Colour
+    ink: Color
 
 
-def _contrast(medium: Medium, ink: Colour, ground: Colour) -> float:
-    """How far a line differs from what it is drawn on, in the channel where it differs most."""
+def _contrast(medium: Medium, ink: Color, ground: Color) -> float:
+    """How far a line differs from its ground, in the channel where it differs most."""
     paper = np.asarray(ground, float)
     seen = np.asarray(ink, float) if medium.covers else paper * np.asarray(ink, float) / 255
     return float(np.abs(paper - seen).max())
 
 
-def sampled_pen(rng: np.random.Generator, medium: Medium, size: float, ground: Colour) -> Pen:
+def sampled_pen(rng: np.random.Generator, medium: Medium, size: float, ground: Color) -> Pen:
     """A pen for a figure `size` pixels high, that can be seen on its ground."""
     low, high = medium.widths
     width = low * (high / low) ** rng.random() * size / 1000
     for _ in range(6):
-        ink = any_of(rng, medium.colours) if medium.ground != "screen" else medium.colours[rng.integers(len(medium.colours))]
+        ink = any_of(rng, medium.colors) if medium.ground != "screen" else medium.colors[rng.integers(len(medium.colors))]
         if _contrast(medium, ink, ground) > 60:
             break
     else:

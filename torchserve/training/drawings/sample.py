@@ -24,7 +24,7 @@ from drawings.labels import with_rim
 from drawings.line_styles import contour, sampled_line_style, with_line_style
 from drawings.mediums import Medium
 from drawings.photographs import exposed, grain_and_jpeg, lit
-from drawings.scenery.backdrops import draw_backdrop, draw_chequers
+from drawings.scenery.backdrops import draw_backdrop, draw_checkers
 from drawings.scenery.distractors import with_distractors
 from drawings.scenes import Box, DrawnLabel, draw_figure, draw_ground, draw_things, draw_toolbar, fitted, page_pen, tilted
 from drawings.surroundings import View, cluttered, held, laid, room, sampled_view, table
@@ -32,25 +32,25 @@ from pipeline.types.keypoints import FIRST_BODY_KEYPOINT
 
 Split = Literal["train", "heldout"]
 NOTHING, CLOSE, PAGE, FAR, SHEET = "nothing", "close", "page", "far", "sheet"
-"""How much of the picture a figure takes up: none there; all of it; a good part; little; most of a sheet that is itself a part of it."""
+"""How much of the image a figure takes up: none there; all of it; a good part; little; most of a sheet that is itself a part of it."""
 
 MIXED_SHARE = 0.25
-"""Share of the figures of training pictures that are put together from several kinds."""
+"""Share of the figures of training images that are put together from several kinds."""
 RARE_POSE_SHARE, RARE_POSE_SHARE_IF_MIXED = 0.1, 0.35
-"""Share of the figures of training pictures that have a rare pose: of one style, and of a mixed one."""
+"""Share of the figures of training images that have a rare pose: of one style, and of a mixed one."""
 LINE_ART_SHARE, PEOPLE_IN_LINE_ART = 0.15, 0.7
-"""Share of training pictures that are line art, and of their unmixed figures that are people or dressed animals for sure."""
+"""Share of training images that are line art, and of their unmixed figures that are people or dressed animals for sure."""
 MIXED_FILLS = 0.15
 """Share of training pages on which the areas of a figure are filled in several ways."""
 
 
 @dataclass(frozen=True)
-class LabelledFigure:
-    """A figure in the picture, in picture pixels (pixel centres at whole coordinates).
+class LabeledFigure:
+    """A figure in the image, in image pixels (pixel centers at whole coordinates).
 
     Attributes:
         box: left, top, right, bottom: the mask's bounds, right and bottom exclusive.
-        keypoints: `(17, 3)` float32, COCO order, x, y, visibility: 0 absent or outside the picture, 1 guessed, 2 visible; left and
+        keypoints: `(17, 3)` float32, COCO order, x, y, visibility: 0 absent or outside the image, 1 guessed, 2 visible; left and
             right are the figure's own, which faces us (its right is on the viewer's left).
         mask: `(H, W)` bool: all of the figure, interior filled, with a rim of `labels.MASK_RIM` around it that closes no gap.
         parts: `(H, W)` uint8: the `BodyPart` of each pixel of the mask, the one in front; 0 outside.
@@ -70,11 +70,11 @@ class Sample:
 
     Attributes:
         rgb: `(H, W, 3)` uint8; its longer side is the size asked for.
-        figures: none on pictures that shall show that there is nothing.
+        figures: none on images without a figure.
     """
 
     rgb: NDArray[np.uint8]
-    figures: tuple[LabelledFigure, ...]
+    figures: tuple[LabeledFigure, ...]
     medium: str
     paper: str
     seed: int
@@ -87,19 +87,19 @@ class Sample:
 
 @dataclass(frozen=True)
 class _Choices:
-    """What was decided before anything is drawn."""
+    """Decisions about an image before anything is drawn."""
 
     medium: Medium
     paper: str
     maker: papers.PaperMaker
     framing: str
     held_out: bool
-    """Figures and lines are of the plain kinds only, so that measurements stay comparable while training pictures become more varied."""
+    """Figures and lines are of the plain kinds only, so that measurements stay comparable while training images become more varied."""
 
 
 def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sample:
-    """The picture that belongs to a seed, its longer side `size` pixels (64 to 1024). The splits never share a picture; "heldout" also has
-    styles, mediums and papers that "train" hasn't. Same arguments, same picture.
+    """The image that belongs to a seed, its longer side `size` pixels (64 to 1024). The splits never share an image; "heldout" also has
+    styles, mediums and papers that "train" hasn't. Same arguments, same image.
     """
     rng = np.random.default_rng([seed, 0 if split == "train" else 1])
     choices = _choices(rng, held_out=split == "heldout")
@@ -110,29 +110,29 @@ def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sampl
     laid_out = is_sheet or (choices.medium.ground != "screen" and rng.random() < (0.1 if choices.framing == CLOSE else 0.5))
     canvas = Canvas(papers.clean(choices.maker(rng, *frame)), rng)
     drawn = _drawn_page(canvas, rng, hand, figures, choices)
-    picture, view = canvas.picture, View(np.eye(3), frame)
+    image, view = canvas.image, View(np.eye(3), frame)
     if not figures and rng.random() < 0.12:
-        picture = table(rng, *frame) if rng.random() < 0.5 else room(rng, *frame)
+        image = table(rng, *frame) if rng.random() < 0.5 else room(rng, *frame)
     if laid_out:
         cover = rng.uniform(0.4, 0.9) if is_sheet else rng.uniform(0.8 if choices.framing == FAR else 0.5, 1.08)
         view = sampled_view(rng, frame, frame, cover=cover)
-        picture = laid(rng, picture, view, in_room=bool(rng.random() < (0.45 if is_sheet else 0.1)))
-    labels = [label for label in (_labelled(label, view, moved=laid_out) for label in drawn) if label is not None]
+        image = laid(rng, image, view, in_room=bool(rng.random() < (0.45 if is_sheet else 0.1)))
+    labels = [label for label in (_labeled(label, view, moved=laid_out) for label in drawn) if label is not None]
     boxes = [label.box for label in labels]
     if laid_out and rng.random() < 0.15:
-        picture = cluttered(rng, picture, boxes)
+        image = cluttered(rng, image, boxes)
     if laid_out and rng.random() < 0.2:
-        picture = held(rng, picture, boxes)
+        image = held(rng, image, boxes)
     for _ in range(int(rng.integers(1, 3)) if is_sheet and rng.random() < 0.4 else 0):
-        picture = held(rng, picture, boxes, view)
+        image = held(rng, image, boxes, view)
     if choices.medium.ground != "screen" or is_sheet:
-        picture = exposed(rng, lit(rng, picture, rng.random()))
-    rgb = grain_and_jpeg(rng, picture, screen=choices.medium.ground == "screen" and not is_sheet)
+        image = exposed(rng, lit(rng, image, rng.random()))
+    rgb = grain_and_jpeg(rng, image, screen=choices.medium.ground == "screen" and not is_sheet)
     return Sample(rgb, tuple(labels), choices.medium.name, choices.paper, seed)
 
 
 def shows_nothing(seed: int, *, split: Split = "train") -> bool:
-    """Whether the picture that belongs to a seed is meant to be without a figure; known without drawing it."""
+    """Whether the image that belongs to a seed is meant to be without a figure; known without drawing it."""
     rng = np.random.default_rng([seed, 0 if split == "train" else 1])
     return _choices(rng, held_out=split == "heldout").framing == NOTHING
 
@@ -158,7 +158,7 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
         return []
     count = int(rng.integers(2, 6)) if choices.framing in (PAGE, FAR) and rng.random() < 0.3 else 1
     filled = choices.medium.filled if rng.random() < 0.7 else 0.0
-    inks = choices.medium.colours if filled > 0.3 and rng.random() < 0.3 else ()
+    inks = choices.medium.colors if filled > 0.3 and rng.random() < 0.3 else ()
     flat = choices.medium.name == "vector" and rng.random() < 0.35
     figures = []
     for _ in range(count):
@@ -177,7 +177,7 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
 
 
 def _frame_shape(rng: np.random.Generator, figures: list[DrawnFigure], framing: str, size: int) -> tuple[int, int]:
-    """Height and width of the picture: about the figure's own where that fills it."""
+    """Height and width of the image: about the figure's own where that fills it."""
     if framing == CLOSE or (framing == SHEET and rng.random() < 0.6):
         left, top, right, bottom = figures[0].bounds()
         aspect = float(np.clip((right - left) / (bottom - top) * rng.uniform(0.85, 1.3), 0.42, 1.7))
@@ -196,7 +196,7 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
     if is_screen and rng.random() < 0.08:
         draw_toolbar(canvas, rng)
     elif is_screen and rng.random() < 0.1:
-        draw_chequers(canvas, rng)
+        draw_checkers(canvas, rng)
     elif rng.random() < (0.16 if is_screen else 0.1):
         draw_backdrop(canvas, rng, hand, pen)
         pen = page_pen(canvas, rng, choices.medium, mean_height)
@@ -238,7 +238,7 @@ def _behind(label: DrawnLabel, later: DrawnLabel) -> DrawnLabel:
 
 
 def _boxes(rng: np.random.Generator, count: int, height: int, width: int, framing: str) -> list[Box]:
-    """Where figures go: next to each other if there are several; beyond the border if the picture shall crop them."""
+    """Where figures go: next to each other if there are several; beyond the border if the image shall crop them."""
     if count == 0:
         return []
     if count > 1:
@@ -255,8 +255,8 @@ def _boxes(rng: np.random.Generator, count: int, height: int, width: int, framin
     return [(corner[0], corner[1], corner[0] + width * share, corner[1] + height * share)]
 
 
-def _labelled(drawn: DrawnLabel, view: View, *, moved: bool) -> LabelledFigure | None:
-    """A page's label in the picture; None if hardly anything of the figure is in it."""
+def _labeled(drawn: DrawnLabel, view: View, *, moved: bool) -> LabeledFigure | None:
+    """A page's label in the image; None if hardly anything of the figure is in it."""
     parts = with_rim(drawn.parts)
     parts = view.parts(parts) if moved else parts
     mask = parts > 0
@@ -271,4 +271,4 @@ def _labelled(drawn: DrawnLabel, view: View, *, moved: bool) -> LabelledFigure |
     if (keypoints[FIRST_BODY_KEYPOINT:, 2] > 0).sum() < 5:
         return None
     box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
-    return LabelledFigure(box, keypoints, mask, parts, drawn.style)
+    return LabeledFigure(box, keypoints, mask, parts, drawn.style)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawings.canvas import Canvas
-from drawings.figures.colours import BRIGHT, any_of, varied
+from drawings.figures.colors import BRIGHT, any_of, varied
 from drawings.figures.hand import Hand
-from drawings.figures.marks import Colour, DrawnFigure, Mark, Points
+from drawings.figures.marks import Color, DrawnFigure, Mark, Points
 from drawings.figures.shapes import points
 from drawings.labels import split_limbs
 from drawings.mediums import Medium, Pen, sampled_pen
@@ -47,17 +47,17 @@ def tilted(rng: np.random.Generator, figure: DrawnFigure) -> DrawnFigure:
 
 
 def fitted(figure: DrawnFigure, box: Box) -> tuple[DrawnFigure, float]:
-    """The figure in a box, its proportions kept, centred; and its height in pixels."""
+    """The figure in a box, its proportions kept, centerd; and its height in pixels."""
     left, top, right, bottom = figure.bounds()
     scale = min((box[2] - box[0]) / (right - left), (box[3] - box[1]) / (bottom - top))
-    centre = np.array([(left + right) / 2, (top + bottom) / 2])
+    center = np.array([(left + right) / 2, (top + bottom) / 2])
     target = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
-    return figure.moved(lambda shape: np.asarray((shape - centre) * scale + target)), scale * (bottom - top)
+    return figure.moved(lambda shape: np.asarray((shape - center) * scale + target)), scale * (bottom - top)
 
 
 def page_pen(canvas: Canvas, rng: np.random.Generator, medium: Medium, figure_height: float) -> Pen:
     """A pen whose width follows the figure and, less, the page: small figures have thick lines."""
-    red, green, blue = (int(level) for level in canvas.picture[::16, ::16].mean(axis=(0, 1)))
+    red, green, blue = (int(level) for level in canvas.image[::16, ::16].mean(axis=(0, 1)))
     return sampled_pen(rng, medium, figure_height**0.65 * len(canvas.paper) ** 0.35, (red, green, blue))
 
 
@@ -77,7 +77,7 @@ def _thing(rng: np.random.Generator, hand: Hand, filled: float) -> list[Mark]:
 
 
 def _overlap(box: Box, other: Box) -> float:
-    """The share of the first box that lies in the other."""
+    """The share of the first box that is in the other."""
     width, height = min(box[2], other[2]) - max(box[0], other[0]), min(box[3], other[3]) - max(box[1], other[1])
     return max(width, 0) * max(height, 0) / max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)
 
@@ -95,7 +95,7 @@ def draw_things(canvas: Canvas, hand: Hand, pen: Pen, count: int, *, taken: list
                 break
         else:
             continue
-        ink = pen.ink if rng.random() < 0.5 else any_of(rng, pen.medium.colours)
+        ink = pen.ink if rng.random() < 0.5 else any_of(rng, pen.medium.colors)
         marks = _thing(rng, hand, pen.medium.filled)
         stretch = np.array([side, side * rng.uniform(0.75, 1.2)])
         for mark in marks:
@@ -105,20 +105,20 @@ def draw_things(canvas: Canvas, hand: Hand, pen: Pen, count: int, *, taken: list
 
 
 def draw_toolbar(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A drawing program's bar of tools and colours along one side of a screen; it is no part of the page and stays when it is wiped."""
+    """A drawing program's bar of tools and colors along one side of a screen; it is no part of the page and stays when it is wiped."""
     height, width = canvas.owned.shape
     depth = int(rng.uniform(0.04, 0.1) * max(height, width))
-    picture = canvas.picture if rng.random() < 0.6 else canvas.picture.transpose(1, 0, 2)
-    bar = picture[:depth] if rng.random() < 0.7 else picture[-depth:]
+    image = canvas.image if rng.random() < 0.6 else canvas.image.transpose(1, 0, 2)
+    bar = image[:depth] if rng.random() < 0.7 else image[-depth:]
     bar[:] = rng.uniform(30, 245)
     icon = max(4, int(depth * 0.6))
     for left in range(icon // 2, int(bar.shape[1] * rng.uniform(0.4, 1.0)) - icon, int(icon * rng.uniform(1.2, 2.2))):
         bar[(depth - icon) // 2 : (depth + icon) // 2, left : left + icon] = any_of(rng, BRIGHT)
-    canvas.paper[:] = canvas.picture
+    canvas.paper[:] = canvas.image
 
 
 def draw_ground(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen) -> None:
-    """What fills a page behind figures: a ground line, grass, a strip of sky, on screens whole coloured backgrounds."""
+    """A simple background behind figures: a ground line, grass, a strip of sky, on screens a whole colored background."""
     height, width = canvas.owned.shape
     level = rng.uniform(0.7, 0.96) * height
     wide = np.array([width, height], float)
@@ -131,16 +131,16 @@ def draw_ground(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen) 
             if rng.random() < 0.5
             else np.float32(0)
         )
-        canvas.picture[:] = np.clip(sky + shade, 0, 255)
+        canvas.image[:] = np.clip(sky + shade, 0, 255)
         if rng.random() < 0.7:
             hill = np.concatenate([line, np.array([[width + 9, height + 9], [-9, height + 9]])])
             canvas.draw(Mark((), hill, fill=any_of(rng, BRIGHT[3:5])), pen, opaque=False, fill_kind="flood")
         if rng.random() < 0.7:
-            canvas.paper[:] = canvas.picture
+            canvas.paper[:] = canvas.image
         return
     if draw < 0.8:
-        colour: Colour = any_of(rng, pen.medium.colours)
-        canvas.draw(Mark((line,), ink=colour), pen, opaque=False, fill_kind="flood")
+        color: Color = any_of(rng, pen.medium.colors)
+        canvas.draw(Mark((line,), ink=color), pen, opaque=False, fill_kind="flood")
     if draw < 0.35 or draw > 0.9:
         grass = np.concatenate([line, np.array([[width + 9, height + 9], [-9, height + 9]])])
         canvas.draw(Mark((), grass, fill=varied(rng, (90, 170, 70))), pen, opaque=False, fill_kind=_loose_fill(rng, pen))

@@ -36,12 +36,12 @@ class Clip:
     height: int = 24
     block: int = 4
     opaque: bool = False
-    picture: NDArray[np.uint8] | None = field(default=None, compare=False)
+    image: NDArray[np.uint8] | None = field(default=None, compare=False)
 
     @property
     def canvas(self) -> Canvas:
         alpha = 1.0 if self.opaque else 0.0
-        return Canvas(self.width, self.height, (250 / 255, 250 / 255, 250 / 255, alpha), self.picture, np.eye(4, dtype=np.float32))
+        return Canvas(self.width, self.height, (250 / 255, 250 / 255, 250 / 255, alpha), self.image, np.eye(4, dtype=np.float32))
 
     @property
     def clock(self) -> OutputClock:
@@ -52,20 +52,20 @@ class Clip:
         return PALETTE
 
     def whole(self, index: int) -> NDArray[np.uint8]:
-        """(height, width, 4) what is to be seen in a frame."""
-        picture = np.zeros((self.height, self.width, 4), dtype=np.uint8)
+        """The visible image of a frame, (height, width, 4)."""
+        image = np.zeros((self.height, self.width, 4), dtype=np.uint8)
         if self.opaque:
-            picture[:] = (250, 250, 250, 255)
+            image[:] = (250, 250, 250, 255)
         if (place := self.places[index]) is not None:
             left, top = place
             figure = np.kron(FIGURE, np.ones((self.block, self.block), dtype=np.uint8))
-            target = picture[top : top + len(figure), left : left + len(figure)]
+            target = image[top : top + len(figure), left : left + len(figure)]
             target[..., :3] = COLORS[figure][: target.shape[0], : target.shape[1]]
             target[..., 3] = 255
-        return picture
+        return image
 
     def frame(self, index: int, layout: PixelLayout) -> Frame:
-        """The same as a renderer gives it: cropped where nothing lies behind."""
+        """The same as a renderer returns it: cropped if there is no background."""
         whole = self.whole(index)
         pts = index * self.frame_time
         left = top = 0
@@ -88,9 +88,9 @@ class Clip:
 
 @dataclass(frozen=True)
 class Decoded:
-    """(T, h, w, 4) uint8 pictures, and the seconds at which each begins."""
+    """(T, h, w, 4) uint8 images, and the seconds at which each begins."""
 
-    pictures: list[NDArray[np.uint8]]
+    images: list[NDArray[np.uint8]]
     begins_s: list[float]
     duration_s: float
 
@@ -98,18 +98,18 @@ class Decoded:
 def _decoded(animation: Animation) -> Decoded:
     if animation.format in {Format.MP4, Format.WEBM}:
         return _decoded_video(animation.path)
-    pictures, begins, now = [], [], 0.0
+    images, begins, now = [], [], 0.0
     with Image.open(animation.path) as file:
         for still in ImageSequence.Iterator(file):
-            pictures.append(np.array(still.convert("RGBA")))
+            images.append(np.array(still.convert("RGBA")))
             begins.append(now)
             now += float(still.info["duration"]) / 1000
-    return Decoded(pictures, begins, now)
+    return Decoded(images, begins, now)
 
 
 def _decoded_video(path: Path) -> Decoded:
     """Through libvpx's own decoder, where there is alpha: FFmpeg's drops it."""
-    pictures, begins = [], []
+    images, begins = [], []
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         decoder = stream.codec_context
@@ -117,17 +117,17 @@ def _decoded_video(path: Path) -> Decoded:
             decoder = av.CodecContext.create("libvpx-vp9", "r")
         for packet in container.demux(stream):
             for frame in decoder.decode(packet if packet.size else None):
-                pictures.append(_rgba(frame))
+                images.append(_rgba(frame))
                 assert frame.pts is not None
                 assert stream.time_base is not None
                 begins.append(float(frame.pts * stream.time_base))
         assert container.duration is not None
         duration = container.duration / av.time_base
-    return Decoded(pictures, begins, duration)
+    return Decoded(images, begins, duration)
 
 
 def _rgba(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """By BT.601's definition: swscale is up to 4 levels off, and leaves rubbish in the corner of pictures 34 px wide."""
+    """By BT.601's definition: swscale is up to 4 levels off, and leaves rubbish in the corner of images 34 px wide."""
     assert frame.format.name in {"yuv420p", "yuva420p"}
     luma, blue, red, *alpha = planes(frame)
     height, width = luma.shape

@@ -39,7 +39,7 @@ def even(number):
 
 @pytest.mark.parametrize("opaque", [True, False])
 @pytest.mark.parametrize("kind", Format)
-def test_file_is_what_the_animation_says(kind, opaque, clip, tmp_path):
+def test_file_matches_the_animation(kind, opaque, clip, tmp_path):
     path = tmp_path / f"clip.{kind}"
     animation = clip(opaque=opaque).written(path, kind)
     assert verify(animation) is animation
@@ -80,7 +80,7 @@ def test_a_large_file_is_not_held_in_memory_to_be_looked_at(clip, tmp_path):
 @pytest.mark.parametrize("name", ["12:30", "pipe:1", "{a}", "%03d?*"])
 @pytest.mark.parametrize("kind", Format)
 def test_a_name_is_only_a_name(kind, name, clip, tmp_path, monkeypatch):
-    """FFmpeg knows protocols by what stands before a colon, and numbered pictures by a pattern."""
+    """FFmpeg knows protocols by what stands before a colon, and numbered images by a pattern."""
     monkeypatch.chdir(tmp_path)
     animation = clip().written(Path(f"{name}.{kind}"), kind)
     assert verify(animation).path.is_file()
@@ -145,9 +145,9 @@ def test_frames_without_a_figure(kind, places, clip, decoded, tmp_path):
     assert animation.duration == some.clock.duration
     found = decoded(animation)
     if kind is not Format.MP4:
-        for begin, picture in zip(found.begins_s, found.pictures, strict=True):
+        for begin, image in zip(found.begins_s, found.images, strict=True):
             shown = some.whole(round(begin / some.frame_time))[..., 3] > 0
-            assert np.array_equal(picture[..., 3] > 127, shown)
+            assert np.array_equal(image[..., 3] > 127, shown)
 
 
 @pytest.mark.parametrize("kind", Format)
@@ -291,8 +291,8 @@ def test_frames_may_be_overwritten_after_write(kind, clip, decoded, tmp_path):
             buffer[:] = 3
         animation = sink.finish()
     found = decoded(animation)
-    for index, picture in enumerate(found.pictures):
-        assert np.abs(picture[..., :3].astype(int) - some.whole(index)[..., :3]).mean() < 16
+    for index, image in enumerate(found.images):
+        assert np.abs(image[..., :3].astype(int) - some.whole(index)[..., :3]).mean() < 16
 
 
 @pytest.mark.parametrize("kind", Format)

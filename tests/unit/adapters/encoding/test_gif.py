@@ -43,30 +43,30 @@ def blocks(gif):
 def test_pixels_are_the_palettes(opaque, clip, decoded, tmp_path):
     some = clip(opaque=opaque)
     found = decoded(some.written(tmp_path / "clip.gif", Format.GIF))
-    for index, picture in enumerate(found.pictures):
-        assert np.array_equal(picture, some.whole(index))
+    for index, image in enumerate(found.images):
+        assert np.array_equal(image, some.whole(index))
 
 
-def test_opaque_picture_is_the_changed_rectangle(clip, tmp_path):
+def test_opaque_image_is_the_changed_rectangle(clip, tmp_path):
     gif = clip([(0, 0), (2, 1), (2, 1)], opaque=True).written(tmp_path / "clip.gif", Format.GIF).path.read_bytes()
     assert blocks(gif) == [(1, 4, 0, 0, 32, 24), (1, 8, 0, 0, 18, 17)]
 
 
-def test_transparent_picture_is_the_crop(clip, tmp_path):
+def test_transparent_image_is_the_crop(clip, tmp_path):
     gif = clip([(0, 0), None, (5, 7)]).written(tmp_path / "clip.gif", Format.GIF).path.read_bytes()
     assert blocks(gif) == [(2, 4, 0, 0, 16, 16), (2, 4, 0, 0, 1, 1), (2, 4, 5, 7, 16, 16)]
 
 
-def test_canvas_covered_by_a_picture_is_opaque(clip, decoded, tmp_path):
-    picture = np.full((6, 6, 4), 255, dtype=np.uint8)
-    some = clip(opaque=True, picture=picture)
-    behind_glass = Canvas(some.width, some.height, (0.0, 0.0, 0.0, 0.0), picture, some.canvas.view_projection)
+def test_canvas_covered_by_an_image_is_opaque(clip, decoded, tmp_path):
+    image = np.full((6, 6, 4), 255, dtype=np.uint8)
+    some = clip(opaque=True, image=image)
+    behind_glass = Canvas(some.width, some.height, (0.0, 0.0, 0.0, 0.0), image, some.canvas.view_projection)
     with GifEncoder().open(tmp_path / "clip.gif", behind_glass, some.clock, palette=some.palette) as sink:
         for index in range(5):
             sink.write(some.frame(index, PixelLayout.CUT_OUT))
         animation = sink.finish()
     assert {block[0] for block in blocks(animation.path.read_bytes())} == {1}
-    assert np.array_equal(decoded(animation).pictures[4], some.whole(4))
+    assert np.array_equal(decoded(animation).images[4], some.whole(4))
 
 
 def test_equal_frames_become_one(clip, tmp_path):
@@ -125,7 +125,7 @@ def expected_codes(rgba):
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 7, 15, 16, 17, 31, 33, 64, 250])
-def test_codes_are_what_opencv_says(width):
+def test_codes_equal_opencvs(width):
     """Bit 15 is nowhere promised by OpenCV, nor is that it rounds down; both in its vectorized middle and at the end of a row."""
     random = np.random.default_rng(width)
     rgba = random.integers(0, 256, (64, width, 4), dtype=np.uint8)
@@ -150,7 +150,7 @@ def test_codes_of_views_with_strides_and_of_nothing():
     assert codes(np.zeros((0, 5, 4), np.uint8)).shape == (0, 5)
 
 
-def test_codes_become_the_indices_that_the_palette_says():
+def test_codes_become_indices_of_the_palette():
     random = np.random.default_rng(5)
     palette = Palette(random.integers(0, 256, (200, 3), dtype=np.uint8), random.integers(0, 200, (32, 32, 32), dtype=np.uint8))
     rgba = random.integers(0, 256, (40, 40, 4), dtype=np.uint8)
@@ -181,8 +181,8 @@ def test_compressed_indices_come_back(indices):
     height, width = indices.shape
     screen = width.to_bytes(2, "little") + height.to_bytes(2, "little")
     gif = b"GIF89a" + screen + b"\xf7\0\0" + bytes(range(256)) * 3 + b"," + bytes(4) + screen + b"\0" + image_data(indices) + b";"
-    with Image.open(io.BytesIO(gif)) as picture:
-        assert np.array_equal(np.array(picture), indices)
+    with Image.open(io.BytesIO(gif)) as image:
+        assert np.array_equal(np.array(image), indices)
 
 
 def test_compressor_takes_views_with_strides():

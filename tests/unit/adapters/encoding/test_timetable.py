@@ -19,7 +19,7 @@ def begins(frame_time, count, ticks=GIF):
     frame_time=st.fractions(min_value=Fraction(1, 240), max_value=Fraction(1, 2), max_denominator=10**7),
     count=st.integers(min_value=1, max_value=400),
 )
-def test_pictures_are_on_time_and_long_enough(frame_time, count):
+def test_images_are_on_time_and_long_enough(frame_time, count):
     found, end = begins(frame_time, count)
     shown = [begin for begin in found if begin is not None]
     assert shown[0] == 0
@@ -29,7 +29,7 @@ def test_pictures_are_on_time_and_long_enough(frame_time, count):
 
 
 @given(frame_time=st.fractions(min_value=Fraction(1, 40), max_value=Fraction(1), max_denominator=1000), count=st.integers(1, 100))
-def test_no_picture_is_left_out_below_forty_a_second(frame_time, count):
+def test_no_image_is_left_out_below_forty_a_second(frame_time, count):
     assert None not in begins(frame_time, count)[0]
 
 

@@ -15,12 +15,12 @@ from pipeline.types import Canvas, Format, Frame, OutputClock
 FLAT = [(255, 255, 255), (0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128), (200, 40, 30), (30, 60, 180), (240, 200, 20)]
 
 
-def written(path, kind, pictures, *, opaque=True):
-    height, width = pictures[0].shape[:2]
+def written(path, kind, images, *, opaque=True):
+    height, width = images[0].shape[:2]
     canvas = Canvas(width, height, (1.0, 1.0, 1.0, float(opaque)), None, np.eye(4, dtype=np.float32))
-    with encoder_for(kind).open(path, canvas, OutputClock(len(pictures), Fraction(1, 25))) as sink:
-        for index, picture in enumerate(pictures):
-            sink.write(Frame(picture, 0, 0, Fraction(index, 25)))
+    with encoder_for(kind).open(path, canvas, OutputClock(len(images), Fraction(1, 25))) as sink:
+        for index, image in enumerate(images):
+            sink.write(Frame(image, 0, 0, Fraction(index, 25)))
         return sink.finish()
 
 
@@ -32,8 +32,8 @@ def flat(color, width=32, height=32):
 @pytest.mark.parametrize("color", FLAT, ids=str)
 def test_flat_color_comes_back(color, kind, decoded, tmp_path):
     found = decoded(written(tmp_path / f"flat.{kind}", kind, [flat(color)] * 3))
-    for picture in found.pictures:
-        assert np.abs(picture[..., :3].astype(int) - color).max() <= 3
+    for image in found.images:
+        assert np.abs(image[..., :3].astype(int) - color).max() <= 3
 
 
 @pytest.mark.parametrize("kind", [Format.MP4, Format.WEBM])
@@ -69,37 +69,37 @@ def test_mp4_frame_rate_is_exact(clip, tmp_path):
         assert packets[-1].duration * stream.time_base == Fraction("0.0333333")
 
 
-def test_odd_picture_grows_by_its_last_row_and_column(decoded, tmp_path):
-    picture = flat((200, 40, 30), 33, 17)
-    picture[:, :16] = (30, 60, 180, 255)
-    animation = written(tmp_path / "odd.mp4", Format.MP4, [picture])
+def test_odd_image_grows_by_its_last_row_and_column(decoded, tmp_path):
+    image = flat((200, 40, 30), 33, 17)
+    image[:, :16] = (30, 60, 180, 255)
+    animation = written(tmp_path / "odd.mp4", Format.MP4, [image])
     assert (animation.width, animation.height) == (34, 18)
-    found = decoded(animation).pictures[0].astype(int)
+    found = decoded(animation).images[0].astype(int)
     assert np.abs(found[17, :, :3] - found[16, :, :3]).max() <= 4
     assert np.abs(found[:, 33, :3] - (200, 40, 30)).max() <= 6
 
 
-def test_webm_alpha_is_the_pictures(clip, decoded, tmp_path):
+def test_webm_alpha_is_the_images(clip, decoded, tmp_path):
     some = clip([(0, 0), (9, 5), None, (31, 20), (40, 16)], width=100, height=80, block=14)
     found = decoded(some.written(tmp_path / "clip.webm", Format.WEBM))
-    for index, picture in enumerate(found.pictures):
+    for index, image in enumerate(found.images):
         wanted = some.whole(index)
-        wrong = np.abs(picture[..., 3].astype(int) - wanted[..., 3]) > 40
+        wrong = np.abs(image[..., 3].astype(int) - wanted[..., 3]) > 40
         assert wrong.mean() < 0.005
         inside = wanted[..., 3] > 0
         if inside.any():
-            assert np.abs(picture[inside][:, :3].astype(int) - wanted[inside][:, :3]).mean() < 12
+            assert np.abs(image[inside][:, :3].astype(int) - wanted[inside][:, :3]).mean() < 12
 
 
 def test_webm_keeps_half_transparency(decoded, tmp_path):
-    picture = flat((200, 40, 30), 64, 64)
-    picture[:, 32:, 3] = 128
-    found = decoded(written(tmp_path / "half.webm", Format.WEBM, [picture] * 2, opaque=False))
-    assert np.abs(found.pictures[1][8:-8, 8:24, 3].astype(int) - 255).max() <= 4
-    assert np.abs(found.pictures[1][8:-8, 40:56, 3].astype(int) - 128).max() <= 4
+    image = flat((200, 40, 30), 64, 64)
+    image[:, 32:, 3] = 128
+    found = decoded(written(tmp_path / "half.webm", Format.WEBM, [image] * 2, opaque=False))
+    assert np.abs(found.images[1][8:-8, 8:24, 3].astype(int) - 255).max() <= 4
+    assert np.abs(found.images[1][8:-8, 40:56, 3].astype(int) - 128).max() <= 4
 
 
-def test_webm_says_that_it_has_alpha(clip, tmp_path):
+def test_webm_declares_its_alpha(clip, tmp_path):
     for opaque in (True, False):
         animation = clip(opaque=opaque).written(tmp_path / "clip.webm", Format.WEBM)
         with av.open(str(animation.path)) as container:
@@ -107,9 +107,9 @@ def test_webm_says_that_it_has_alpha(clip, tmp_path):
 
 
 def test_rim_is_not_darkened_by_what_is_transparent(decoded, tmp_path):
-    picture = np.zeros((64, 64, 4), dtype=np.uint8)
-    picture[16:49, 16:49] = (240, 200, 20, 255)
-    found = decoded(written(tmp_path / "rim.webm", Format.WEBM, [picture] * 2, opaque=False)).pictures[1]
+    image = np.zeros((64, 64, 4), dtype=np.uint8)
+    image[16:49, 16:49] = (240, 200, 20, 255)
+    found = decoded(written(tmp_path / "rim.webm", Format.WEBM, [image] * 2, opaque=False)).images[1]
     assert np.abs(found[16:49, 16:49, :3].astype(int) - (240, 200, 20)).max() <= 12
 
 

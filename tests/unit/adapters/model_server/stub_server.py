@@ -1,4 +1,4 @@
-"""An HTTP server that answers as it is told, one canned reply after the other, and a clock that only moves when somebody sleeps."""
+"""Stub HTTP server that sends canned replies one after the other, and a clock that only moves in `sleep`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HANDLER_FAILED = Canned(503, {"code": 503, "type": "InternalServerException", "m
 WORKER_DIED = Canned(500, {"code": 500, "type": "InternalServerException", "message": "Worker died."})
 INVALID_KEY = Canned(400, {"code": 400, "type": "InvalidKeyException", "message": "Token Authorization failed."})
 NO_MODEL = Canned(404, {"code": 404, "type": "ModelNotFoundException", "message": "Model not found: it"})
-BAD_INPUT = Canned(422, {"code": 422, "type": "PredictionException", "message": "no such picture"})
+BAD_INPUT = Canned(422, {"code": 422, "type": "PredictionException", "message": "no such image"})
 GARBAGE = Canned(content=b"[[[")
 
 

@@ -34,7 +34,7 @@ def http_client() -> Iterator[HttpClient]:
 
 @pytest.fixture
 def raw_server() -> Iterator[Callable[[Callable[[socket.socket, threading.Event], None]], str]]:
-    """A listener that lets a function do what it likes with each connection, after the request was read."""
+    """A listener that calls a function with each connection, after the request was read."""
     end = threading.Event()
     listeners = []
     threads = []
@@ -95,17 +95,17 @@ def once(content: bytes) -> Callable[[socket.socket, threading.Event], None]:
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
     ],
 )
-def test_a_reply_that_drips(http_client, raw_server, start, part):
-    """Status line, headers, body with and without a length, chunks: it is cut off when the time is up."""
+def test_dripping_reply_is_cut_off(http_client, raw_server, start, part):
+    """A dripping status line, header or body, with or without a length or in chunks, ends with the deadline."""
     url = raw_server(drip(start, part))
     started_s = time.monotonic()
     with pytest.raises(NoReply) as caught:
-        http_client.send(url, RequestBody(b"picture", "image/jpeg", "data"), token=None, deadline=SocketDeadline(WITHIN_S))
+        http_client.send(url, RequestBody(b"image", "image/jpeg", "data"), token=None, deadline=SocketDeadline(WITHIN_S))
     assert time.monotonic() - started_s < LATEST_S
     assert caught.value.kind is NoReplyReason.DEADLINE
 
 
-def test_a_tls_handshake_that_never_ends(http_client, raw_server):
+def test_endless_tls_handshake_is_cut_off(http_client, raw_server):
     """Encrypted connections obey the same deadline."""
     url = raw_server(drip(b"", b"")).replace("http:", "https:")
     started_s = time.monotonic()
@@ -115,7 +115,7 @@ def test_a_tls_handshake_that_never_ends(http_client, raw_server):
 
 
 def test_a_kept_tls_connection_is_watched():
-    """Python does not duplicate TLS sockets; the deadline shuts them down all the same, and keeps their timeout."""
+    """Python does not duplicate TLS sockets; the deadline shuts them down nevertheless, and keeps their timeout."""
     ours, theirs = socket.socketpair()
     context = ssl.create_default_context()
     with theirs, context.wrap_socket(ours, do_handshake_on_connect=False, server_hostname="localhost") as wrapped:
@@ -130,8 +130,8 @@ def test_a_kept_tls_connection_is_watched():
                 deadline.watch(wrapped)
 
 
-def test_a_server_without_tls(http_client, raw_server):
-    """Is no connection, for whoever asked for TLS."""
+def test_server_without_tls_is_no_connection(http_client, raw_server):
+    """A client that uses TLS gets no connection to it."""
     with pytest.raises(NoReply) as caught:
         http_client.send(raw_server(once(HEAD)).replace("http:", "https:"), None, token=None, deadline=SocketDeadline(5.0))
     assert caught.value.kind is NoReplyReason.CONNECT
@@ -149,15 +149,15 @@ def test_a_server_without_tls(http_client, raw_server):
         (HEAD + b"\r\n" + b" " * 200_000, NoReplyReason.TOO_BIG),
     ],
 )
-def test_a_reply_that_breaks(http_client, raw_server, content, kind):
-    """Each way has its name."""
+def test_each_broken_reply_has_its_kind(http_client, raw_server, content, kind):
+    """Each kind of damage has a failure kind of its own."""
     with pytest.raises(NoReply) as caught:
         http_client.send(raw_server(once(content)), None, token=None, deadline=SocketDeadline(5.0))
     assert caught.value.kind is kind
 
 
 def test_a_compressed_reply_is_not_unpacked(http_client, raw_server):
-    """We did not ask for one, and a megabyte of gzip may be a gigabyte of nothing."""
+    """The client does not ask for compression, and a megabyte of gzip may become a gigabyte."""
     content = HEAD + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n[1]"
     assert http_client.send(raw_server(once(content)), None, token=None, deadline=SocketDeadline(5.0)).body == b"[1]"
 
@@ -171,8 +171,8 @@ def test_silence_is_shorter_than_the_deadline_if_so_set(raw_server):
     http_client.close()
 
 
-def test_a_full_backlog(http_client):
-    """A server that accepts no connection: the connect timeout, or the deadline if that is sooner."""
+def test_server_that_accepts_no_connection(http_client):
+    """The connect timeout ends it, or the deadline if that is sooner."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         port = listener.getsockname()[1]
         fillers = []
@@ -191,7 +191,7 @@ def test_a_full_backlog(http_client):
 
 
 def test_nothing_is_sent_after_the_deadline(http_client, stub):
-    """No time left, no request."""
+    """Without time left, no request is sent."""
     with pytest.raises(NoReply) as caught:
         http_client.send(stub.url, None, token=None, deadline=SocketDeadline(0.0))
     assert caught.value.kind is NoReplyReason.DEADLINE
@@ -199,7 +199,7 @@ def test_nothing_is_sent_after_the_deadline(http_client, stub):
 
 
 def test_a_name_server_that_is_silent(http_client, monkeypatch):
-    """Resolving is bounded by the connect timeout, though getaddrinfo knows none."""
+    """The connect timeout bounds name resolution, although getaddrinfo has no timeout."""
     ends = threading.Event()
     numeric = socket.AI_NUMERICHOST
 
@@ -219,17 +219,17 @@ def test_a_name_server_that_is_silent(http_client, monkeypatch):
 
 
 def test_connections_are_kept(http_client, stub):
-    """The second request goes over the first one's connection."""
+    """The second request uses the connection of the first."""
     ports = []
     original = stub._server.process_request
     stub._server.process_request = lambda request, address: (ports.append(address), original(request, address))
     for _ in range(3):
-        http_client.send(stub.url, RequestBody(b"picture", "image/png", "data"), token=None, deadline=SocketDeadline(5.0))
+        http_client.send(stub.url, RequestBody(b"image", "image/png", "data"), token=None, deadline=SocketDeadline(5.0))
     assert len(ports) == 1
 
 
 def test_the_key_goes_into_the_header_and_nothing_else_does(http_client, stub, monkeypatch):
-    """No proxies, no .netrc, no cookies, no redirects, whatever the environment says."""
+    """There are no proxies, no .netrc, no cookies and no redirects, whatever the environment contains."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     stub.will(Canned(302, b"", headers={"Location": "/elsewhere", "Set-Cookie": "a=b"}), GOOD)
@@ -250,7 +250,7 @@ def _foreign(*roots: type[BaseException]) -> list[type[BaseException]]:
 
 @pytest.mark.parametrize("kind", _foreign(requests.RequestException, urllib3.exceptions.HTTPError), ids=lambda kind: kind.__name__)
 def test_every_foreign_error_is_translated(http_client, monkeypatch, kind):
-    """Whatever requests and urllib3 raise becomes a NoReply, without the foreign error behind it."""
+    """Each error of requests and urllib3 becomes a NoReply, without the foreign error behind it."""
     error = kind.__new__(kind)
     error.args = ("told",)
 
@@ -265,5 +265,5 @@ def test_every_foreign_error_is_translated(http_client, monkeypatch, kind):
 
 
 def test_the_bearer_shows_nothing():
-    """Tracebacks with local variables print it."""
+    """Tracebacks with local variables would print it."""
     assert "secret" not in repr(http._Bearer(Token("secret")))

@@ -25,8 +25,8 @@ FIRST, SECOND = ServerEndpoint("http://one:1"), ServerEndpoint("http://two:2")
 @pytest.mark.parametrize(
     "url", ["", "one:8080", "ftp://one", "http://", "http://one:port", "http://one/?a=b", "http://[::1", "http://one#x"]
 )
-def test_no_url(url):
-    """Is told when the settings are made."""
+def test_invalid_url_is_refused(url):
+    """The error is raised when the settings are made."""
     with pytest.raises(OptionError):
         ServerEndpoint(url)
     with pytest.raises(OptionError):
@@ -54,7 +54,7 @@ def test_credentials_in_a_url_are_refused_and_not_repeated():
         {"suspicion_limit": -1},
     ],
 )
-def test_no_settings(changes):
+def test_invalid_settings_are_refused(changes):
     """Numbers must be above 0, names must be names, servers must differ."""
     with pytest.raises(OptionError):
         ServerSettings(**changes)
@@ -66,7 +66,7 @@ def test_a_version_may_be_named():
 
 
 def test_a_token_shows_nothing():
-    """Not in repr, str, a collection or a pickle."""
+    """The key is not in repr, str, a collection or a pickle."""
     token = Token("hush-hush")
     assert "hush" not in f"{token} {token!r} {[token]}"
     assert token.revealed() == "hush-hush"
@@ -79,7 +79,7 @@ def test_a_token_shows_nothing():
 
 
 def test_keys_of_a_key_file(tmp_path):
-    """Each kind finds its own."""
+    """Each kind of key is read from its own entry."""
     path = key_file(tmp_path, "for-predictions")
     assert KeyFile(path).token() == Token("for-predictions")
     assert KeyFile(path, kind="management").token() == Token("manage-me")
@@ -95,8 +95,8 @@ def test_a_plain_key(tmp_path):
 @pytest.mark.parametrize(
     "content", ["", "two words", "a\nb", "{", "{}", '{"inference": 3}', '{"inference": {"key": ""}}', "{" * 9999, "k\x00y", "ü"]
 )
-def test_no_key(tmp_path, content):
-    """What would not do as a header is no key; the reason does not quote the file."""
+def test_unusable_key_is_refused(tmp_path, content):
+    """A text that can't be a header is no key; the reason does not quote the file."""
     (tmp_path / "key").write_text(content)
     keys = KeyFile(tmp_path / "key")
     assert keys.token() is None
@@ -143,7 +143,7 @@ def test_a_key_file_that_did_not_change_is_read_once(tmp_path, monkeypatch):
     ],
 )
 def test_retry_after(text, wait_s):
-    """A number of seconds, or a date against the wall clock; bounded, and ignored where it is neither."""
+    """The value is a number of seconds or a date, compared with the wall clock; it is bounded, and ignored where it is neither."""
     assert failures.retry_after_s(text, now_s=1_700_000_000.0, longest_s=300.0) == wait_s
 
 
@@ -184,7 +184,7 @@ def test_healthy_servers_take_turns():
 
 
 def test_failed_server_is_avoided_longer_each_time():
-    """A tiny prediction is due once its time has come; until that is answered, the other server gets all images."""
+    """A tiny prediction is due after the pause; until it is answered, the other server gets all images."""
     servers = Servers(FIRST, SECOND, avoid_first_s=1.0, avoid_max_s=60.0)
     gaps = [servers.avoided_s(Verdict.FAILING) for _ in range(9)]
     assert 0.5 <= gaps[0] <= 1.25
@@ -194,13 +194,13 @@ def test_failed_server_is_avoided_longer_each_time():
 
 
 def test_silent_server_is_avoided_for_the_read_timeout():
-    """It cost a worker that long; a refused connection costs nothing."""
+    """A silent server costs a worker that long; a refused connection costs nothing."""
     servers = Servers(FIRST, SECOND, read_timeout_s=40.0)
     assert 40.0 <= servers.avoided_s(Verdict.SILENT) <= 60.25
 
 
 def test_overtaken_server_is_probed_at_once_and_avoided_the_second_time():
-    """One slow answer may be a moment's load, another soon after is not."""
+    """One slow answer may be due to momentary load; a second one soon after is not."""
     servers = Servers(FIRST, SECOND, read_timeout_s=40.0)
     assert servers.avoided_s(Verdict.OVERTAKEN) == 0.0
     servers.choice.record(FIRST, Verdict.HEALTHY, servers.now_s)
@@ -271,7 +271,7 @@ def test_failed_server_is_no_other():
 
 
 def test_a_hedge_waits_for_a_multiple_of_the_usual_time():
-    """Of the fastest server: a slow one must not make the wait for it longer."""
+    """The usual time is that of the fastest server: a slow one must not make the wait longer."""
     servers = Servers(FIRST, SECOND, hedge_first_s=2.0, read_timeout_s=40.0)
     assert servers.choice.hedge_after_s() == 2.0
     servers.choice.record(FIRST, Verdict.HEALTHY, servers.now_s, duration_s=3.0)
@@ -285,7 +285,7 @@ def test_a_hedge_waits_for_a_multiple_of_the_usual_time():
 
 
 def test_workers_share_what_they_know(tmp_path):
-    """What one process learned, the next request of another one heeds."""
+    """The next request of another process respects what one process has learned."""
     first, second = (Servers(FIRST, SECOND, shared=SharedHealth(tmp_path / "servers")) for _ in range(2))
     first.choice.record(FIRST, Verdict.SILENT, first.now_s)
     assert {second.ask() for _ in range(3)} == {SECOND}
@@ -315,6 +315,6 @@ def test_without_its_folder_health_is_kept_in_memory(tmp_path):
     [(103, FailureKind.SERVER_ERROR), (204, FailureKind.NO_MODEL_SERVER), (302, FailureKind.NO_MODEL_SERVER), (413, FailureKind.REFUSED)],
 )
 def test_kind_of_a_status(status, kind):
-    """An interim reply, such as 103, comes from a proxy whose server gave up; nothing is wrong with the address."""
+    """An interim reply, such as 103, comes from a proxy whose server gave up; the address is correct."""
     found = failures.failure_of_reply(HttpReply(status, "text/plain", "", b""), now_s=0.0, max_retry_after_s=1.0)
     assert found.kind is kind

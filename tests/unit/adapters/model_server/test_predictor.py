@@ -40,13 +40,13 @@ from tests.unit.adapters.model_server.stub_server import (
     key_file,
 )
 
-PICTURE = np.full((60, 50, 3), 200, dtype=np.uint8)
+IMAGE = np.full((60, 50, 3), 200, dtype=np.uint8)
 SECRET = "s3cr3t-Kq8_"
 DEAD = ServerEndpoint("http://127.0.0.1:9")
 
 
 class Client:
-    """A predictor on a fake clock, with what it reported."""
+    """A predictor on a fake clock, and the attempts that it reported."""
 
     def __init__(self, *endpoints: ServerEndpoint, clock, stop=None, **choices) -> None:
         self.attempts: list[PredictionAttempt] = []
@@ -63,7 +63,7 @@ class Client:
         )
 
     def detections(self):
-        return self.predictor.detections(PICTURE)
+        return self.predictor.detections(IMAGE)
 
     @property
     def faults(self) -> list[str | None]:
@@ -91,22 +91,22 @@ def test_a_good_answer(client, stub):
 
 
 def test_keypoints_go_to_the_other_model(client, stub):
-    """(17, 3) float64."""
+    """The result is (17, 3) float64."""
     stub.will(GOOD_JOINTS)
-    assert client.predictor.pose(PICTURE).keypoints.shape == (17, 3)
+    assert client.predictor.pose(IMAGE).keypoints.shape == (17, 3)
     assert stub.received[0].path == "/predictions/drawn_humanoid_pose_estimator"
 
 
-def test_a_large_picture_is_reduced_and_the_box_grows_back(stub, clock):
-    """Boxes are in px of the picture that was asked about."""
+def test_a_large_image_is_reduced_and_the_box_grows_back(stub, clock):
+    """Boxes are in px of the image that was asked about."""
     client = Client(ServerEndpoint(stub.url), clock=clock, longest_side_px=100, encoding=ImageEncoding.PNG)
     (detection,) = client.predictor.detections(np.zeros((400, 200, 3), dtype=np.uint8))
     assert (detection.box.left, detection.box.bottom) == (4.0, 160.0)
     assert b"\x89PNG" in stub.received[0].body
 
 
-def test_a_picture_of_the_wrong_shape(client):
-    """Is the caller's mistake, found before anything is sent."""
+def test_image_of_wrong_shape_is_refused(client):
+    """The caller's mistake is found before anything is sent."""
     with pytest.raises(ShapeError):
         client.predictor.detections(np.zeros((4, 4), dtype=np.uint8))
     with pytest.raises(ShapeError):
@@ -125,8 +125,8 @@ TRANSIENT = [
 
 
 @pytest.mark.parametrize(("reply", "fault"), TRANSIENT)
-def test_what_is_the_servers_fault_is_asked_again(client, stub, reply, fault):
-    """After a wait that grows, and an answer that comes late is an answer."""
+def test_server_failures_are_retried(client, stub, reply, fault):
+    """Waits grow, and a late answer counts."""
     stub.will(reply, reply, GOOD)
     assert len(client.detections()) == 1
     assert client.faults == [fault, fault, None]
@@ -135,8 +135,8 @@ def test_what_is_the_servers_fault_is_asked_again(client, stub, reply, fault):
 
 
 @pytest.mark.parametrize(("reply", "fault"), TRANSIENT)
-def test_what_stays_the_servers_fault_is_an_outage(client, stub, reply, fault):
-    """With the last status, the number of attempts, and no probe: no picture is suspected."""
+def test_lasting_server_failure_is_an_outage(client, stub, reply, fault):
+    """The error has the last status and the number of attempts; there is no probe, because no image is suspected."""
     stub.will(reply)
     with pytest.raises(UpstreamUnavailable) as caught:
         client.detections()
@@ -147,8 +147,8 @@ def test_what_stays_the_servers_fault_is_an_outage(client, stub, reply, fault):
 
 
 @pytest.mark.parametrize(("reply", "fault"), TRANSIENT)
-def test_who_finds_out_whether_a_server_is_back_asks_once(stub, clock, reply, fault):
-    """And asks a tiny question after it only where the picture itself could have brought this about."""
+def test_recovery_probe_sends_one_request(stub, clock, reply, fault):
+    """A tiny prediction follows only where the image itself could have caused the failure."""
     client = Client(ServerEndpoint(stub.url), clock=clock, is_probe=True)
     stub.will(reply)
     with pytest.raises(UpstreamUnavailable) as caught:
@@ -157,7 +157,7 @@ def test_who_finds_out_whether_a_server_is_back_asks_once(stub, clock, reply, fa
     assert len(client.probes) == (fault == "server_error")
 
 
-def test_a_picture_that_alone_gets_no_answer_is_suspected_by_who_finds_out(stub, clock):
+def test_recovery_probe_suspects_image_that_alone_gets_no_answer(stub, clock):
     client = Client(ServerEndpoint(stub.url), clock=clock, is_probe=True)
     stub.will(Canned(502, b"", "text/plain"), GOOD)
     with pytest.raises(UpstreamUnavailable) as caught:
@@ -166,7 +166,7 @@ def test_a_picture_that_alone_gets_no_answer_is_suspected_by_who_finds_out(stub,
     assert client.probes == [None]
 
 
-def test_who_finds_out_asks_every_server_once(stub, other_stub, clock):
+def test_recovery_probe_sends_one_request_to_each_server(stub, other_stub, clock):
     client = Client(ServerEndpoint(stub.url), ServerEndpoint(other_stub.url), clock=clock, is_probe=True)
     stub.will(QUEUE_FULL)
     other_stub.will(GOOD)
@@ -174,16 +174,16 @@ def test_who_finds_out_asks_every_server_once(stub, other_stub, clock):
     assert len(client.attempts) <= 2
 
 
-def test_a_server_that_is_not_there(clock):
-    """Refused connections are an outage."""
+def test_refused_connections_are_an_outage(clock):
+    """The server's port is closed."""
     client = Client(DEAD, clock=clock)
     with pytest.raises(UpstreamUnavailable, match="no connection"):
         client.detections()
     assert set(client.faults) == {"connect"}
 
 
-def test_a_name_that_nobody_knows(clock):
-    """So are names that can't be resolved."""
+def test_unknown_host_is_an_outage(clock):
+    """A host name that can't be resolved counts like a refused connection."""
     client = Client(ServerEndpoint("http://torchserve.invalid:8080"), clock=clock, max_attempts=1)
     with pytest.raises(UpstreamUnavailable):
         client.detections()
@@ -201,8 +201,8 @@ PERHAPS = [
 
 
 @pytest.mark.parametrize(("reply", "fault"), PERHAPS)
-def test_a_picture_that_breaks_the_answer_every_time(client, stub, reply, fault):
-    """Is refused after three times, if the server answers a probe then."""
+def test_image_that_always_breaks_the_answer_is_refused(client, stub, reply, fault):
+    """It is refused after three attempts if the server then answers a probe."""
     stub.will(reply, reply, reply, GOOD)
     with pytest.raises(PredictionRefused) as caught:
         client.detections()
@@ -212,8 +212,8 @@ def test_a_picture_that_breaks_the_answer_every_time(client, stub, reply, fault)
 
 
 @pytest.mark.parametrize(("reply", "fault"), PERHAPS)
-def test_a_server_that_breaks_every_answer(client, stub, reply, fault):
-    """The probe fails as well: an outage, and no picture's fault."""
+def test_server_that_breaks_every_answer_is_an_outage(client, stub, reply, fault):
+    """The probe fails as well, so the image is not to blame."""
     stub.will(reply)
     with pytest.raises(UpstreamUnavailable):
         client.detections()
@@ -222,16 +222,16 @@ def test_a_server_that_breaks_every_answer(client, stub, reply, fault):
 
 
 @pytest.mark.parametrize(("reply", "fault"), PERHAPS)
-def test_an_answer_that_is_broken_once(client, stub, reply, fault):
-    """Is asked for again."""
+def test_answer_that_is_broken_once_is_requested_again(client, stub, reply, fault):
+    """The second answer counts."""
     stub.will(reply, GOOD)
     assert len(client.detections()) == 1
     assert client.faults == [fault, None]
 
 
 @pytest.mark.parametrize("status", [400, 413, 415, 422, 418])
-def test_a_picture_that_the_handler_refuses(client, stub, status):
-    """Is refused at once, after a probe; asking again would not change it."""
+def test_image_that_the_handler_refuses_is_refused(client, stub, status):
+    """It is refused at once, after a probe: another request would get the same answer."""
     stub.will(replace(BAD_INPUT, status=status), GOOD)
     with pytest.raises(PredictionRefused) as caught:
         client.detections()
@@ -239,18 +239,18 @@ def test_a_picture_that_the_handler_refuses(client, stub, status):
     assert (client.faults, client.probes) == (["refused"], [None])
 
 
-def test_a_server_that_refuses_every_picture(client, stub):
-    """Is itself ill."""
+def test_server_that_refuses_every_image_is_an_outage(client, stub):
+    """A server that refuses the probe as well is at fault itself."""
     stub.will(BAD_INPUT)
     with pytest.raises(UpstreamUnavailable):
         client.detections()
 
 
-def test_a_crop_without_a_figure(client, stub):
-    """An empty list from the pose estimator is refused: there are no joints to be had."""
+def test_crop_without_a_figure_is_refused(client, stub):
+    """An empty list from the pose estimator has no joints."""
     stub.will(Canned(content=[]), GOOD_JOINTS)
     with pytest.raises(PredictionRefused, match="no figure"):
-        client.predictor.pose(PICTURE)
+        client.predictor.pose(IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -266,8 +266,8 @@ def test_a_crop_without_a_figure(client, stub):
         Canned(501, b"", "text/plain"),
     ],
 )
-def test_a_mistake_of_the_set_up(client, stub, reply):
-    """Is told at once; waiting does not help."""
+def test_mistake_of_the_set_up_is_reported_at_once(client, stub, reply):
+    """Waiting would not help."""
     stub.will(reply)
     with pytest.raises(UpstreamMisconfigured) as caught:
         client.detections()
@@ -277,7 +277,7 @@ def test_a_mistake_of_the_set_up(client, stub, reply):
 
 @pytest.mark.parametrize("reply", [INVALID_KEY, Canned(401, b"", "text/plain"), Canned(403, b"<html>no</html>", "text/html")])
 def test_a_key_that_is_refused_is_read_again_once(stub, clock, tmp_path, reply):
-    """With a new key the second attempt comes at once; the file looked unchanged, as on a filesystem with coarse times."""
+    """With a new key, the second attempt comes at once, even if the file looks unchanged, as on a file system with coarse times."""
     path = key_file(tmp_path, "old-key1")
     client = Client(ServerEndpoint(stub.url, path), clock=clock)
     client.detections()
@@ -297,7 +297,7 @@ def test_a_key_that_is_refused_is_read_again_once(stub, clock, tmp_path, reply):
 
 
 def test_a_changed_key_file_is_read_before_it_is_needed(stub, clock, tmp_path):
-    """Its time or size changed: no request is wasted on the old key."""
+    """The file's time or size has changed, so no request is sent with the old key."""
     path = key_file(tmp_path, "old")
     client = Client(ServerEndpoint(stub.url, path), clock=clock)
     client.detections()
@@ -307,8 +307,8 @@ def test_a_changed_key_file_is_read_before_it_is_needed(stub, clock, tmp_path):
 
 
 @pytest.mark.parametrize("reply", [INVALID_KEY, Canned(401, b"", "text/plain"), Canned(403, b"", "text/plain")])
-def test_a_key_that_stays_refused(stub, clock, tmp_path, reply):
-    """Is an error of its own, after one attempt: nobody's picture is to blame."""
+def test_key_that_stays_refused_is_an_error_of_its_own(stub, clock, tmp_path, reply):
+    """There is one attempt, and no image is to blame."""
     stub.will(reply)
     client = Client(ServerEndpoint(stub.url, key_file(tmp_path, "wrong")), clock=clock)
     with pytest.raises(UpstreamUnauthorized) as caught:
@@ -316,8 +316,8 @@ def test_a_key_that_stays_refused(stub, clock, tmp_path, reply):
     assert (caught.value.attempts, client.clock.slept) == (1, [])
 
 
-def test_a_key_that_changes_but_is_never_right(stub, clock, tmp_path):
-    """The file is read again once a call, not for ever."""
+def test_key_that_changes_but_is_never_accepted(stub, clock, tmp_path):
+    """The file is read again once in each call, not endlessly."""
     path = key_file(tmp_path, "key0")
     count = iter(range(1, 100))
 
@@ -349,7 +349,7 @@ def _everything_of(error: BaseException) -> str:
 
 
 def test_no_secret_shows(stub, clock, tmp_path):
-    """Neither in errors with their tracebacks and locals, nor in attempts, settings or the predictor, even if the server repeats it."""
+    """Secrets are in no error, traceback, local variable, attempt, setting or predictor, even if the server repeats them."""
     shown = []
     endpoint = ServerEndpoint(stub.url, key_file(tmp_path, SECRET))
     words = f"header was Bearer {SECRET}"
@@ -370,7 +370,7 @@ def test_no_secret_shows(stub, clock, tmp_path):
 
 
 def test_retry_after_is_obeyed(client, stub):
-    """Seconds, a date; never shorter than asked for."""
+    """`Retry-After` may be seconds or a date; the wait is never shorter."""
     stub.will(
         replace(QUEUE_FULL, headers={"Retry-After": "7"}),
         replace(QUEUE_FULL, headers={"Retry-After": "Tue, 14 Nov 2023 22:13:31 GMT"}),
@@ -383,7 +383,7 @@ def test_retry_after_is_obeyed(client, stub):
 
 
 def test_a_retry_after_beyond_the_deadline_ends_the_call(client, stub):
-    """There is no use in waiting for it; the error hands it on, no longer than is believed."""
+    """Waiting would be useless; the error passes the wait on, up to its bound."""
     stub.will(replace(QUEUE_FULL, headers={"Retry-After": "86400"}))
     with pytest.raises(UpstreamUnavailable) as caught:
         client.detections()
@@ -392,7 +392,7 @@ def test_a_retry_after_beyond_the_deadline_ends_the_call(client, stub):
 
 
 def test_the_deadline_holds_on_the_clock(stub, clock):
-    """No wait is begun that would end after it, and the number of attempts is bounded by it."""
+    """No wait begins that would end after the deadline, which also bounds the number of attempts."""
     stub.will(QUEUE_FULL)
     client = Client(ServerEndpoint(stub.url), clock=clock, deadline_s=20.0, max_attempts=1000)
     with pytest.raises(UpstreamUnavailable):
@@ -403,7 +403,7 @@ def test_the_deadline_holds_on_the_clock(stub, clock):
 
 
 def test_a_request_gets_what_is_left_of_the_deadline(stub, clock, monkeypatch):
-    """Every request, the probe included, is told how long it may take."""
+    """Every request, the probe included, is limited to the time that is left."""
     client = Client(ServerEndpoint(stub.url), clock=clock, deadline_s=20.0, probe_timeout_s=5.0)
     http_client = client.predictor._client.single.http
     spans = []
@@ -423,8 +423,8 @@ def test_a_request_gets_what_is_left_of_the_deadline(stub, clock, monkeypatch):
     assert spans[3] == 5.0
 
 
-def test_a_probe_that_has_no_time_left_blames_nobody(stub, clock, monkeypatch):
-    """It ends as an outage, since one can't tell."""
+def test_probe_without_time_left_ends_as_an_outage(stub, clock, monkeypatch):
+    """It is unknown whether the image is to blame."""
     client = Client(ServerEndpoint(stub.url), clock=clock, deadline_s=5.0)
     http_client = client.predictor._client.single.http
     send = http_client.send
@@ -441,14 +441,14 @@ def test_a_probe_that_has_no_time_left_blames_nobody(stub, clock, monkeypatch):
 
 
 def test_jitter_differs_between_clients(stub, clock):
-    """Two clients that failed together don't come back together."""
+    """Two clients that failed together don't retry at the same time."""
     stub.will(QUEUE_FULL)
     waits = []
     for seed in (1, 2):
         settings = TorchServeSettings((ServerEndpoint(stub.url),), max_attempts=3)
         predictor = TorchServePredictor(settings, clock=clock, sleep=clock.sleep, rng=random.Random(seed))
         with pytest.raises(UpstreamUnavailable):
-            predictor.detections(PICTURE)
+            predictor.detections(IMAGE)
         waits.append(clock.slept[-2:])
     assert waits[0] != waits[1]
 
@@ -461,16 +461,16 @@ def test_a_stop_ends_the_wait_and_asks_nothing_more(stub):
     predictor = TorchServePredictor(settings, stop=stop, on_attempt=lambda _: threading.Timer(0.02, stop.set).start())
     started_s = time.monotonic()
     with pytest.raises(UpstreamUnavailable, match="is stopping"):
-        predictor.detections(PICTURE)
+        predictor.detections(IMAGE)
     assert time.monotonic() - started_s < 5.0
     assert len(stub.received) == 1
     with pytest.raises(UpstreamUnavailable, match="is stopping"):
-        predictor.detections(PICTURE)
+        predictor.detections(IMAGE)
     assert len(stub.received) == 1
 
 
 def test_the_other_server_is_asked_at_once(stub, other_stub, clock):
-    """What fails on one is asked of the other, without a wait; the first is then left alone."""
+    """A request that fails on one server goes to the other without a wait; the first one is then avoided."""
     stub.will(QUEUE_FULL)
     client = Client(ServerEndpoint(stub.url), ServerEndpoint(other_stub.url), clock=clock)
     for _ in range(4):
@@ -481,7 +481,7 @@ def test_the_other_server_is_asked_at_once(stub, other_stub, clock):
 
 
 def test_a_failed_server_comes_back_after_a_tiny_prediction(stub, other_stub, clock):
-    """No image waits for it, and it gets its share again if it was answered."""
+    """No image waits for the tiny prediction; once it is answered, the server gets its share of images again."""
     stub.will(QUEUE_FULL, GOOD)
     client = Client(ServerEndpoint(stub.url), ServerEndpoint(other_stub.url), clock=clock)
     client.detections()
@@ -506,7 +506,7 @@ def silent_stub(stub):
 
 
 def test_a_silent_server_is_overtaken(silent_stub, other_stub, clock):
-    """The other one is asked the same, and all that follows; the silent one then gets a tiny prediction."""
+    """The other server gets the same request and all following ones; the silent one then gets a tiny prediction."""
     client = Client(ServerEndpoint(silent_stub.url), ServerEndpoint(other_stub.url), clock=clock, hedge_first_s=0.05)
     for _ in range(4):
         assert len(client.detections()) == 1
@@ -517,7 +517,7 @@ def test_a_silent_server_is_overtaken(silent_stub, other_stub, clock):
 
 
 def test_an_overtaken_request_is_no_overload(silent_stub, other_stub, clock):
-    """It ends because its socket is shut down, which must not look like a deadline: fewer jobs would run then."""
+    """The request ends because its socket is shut down, which must not count as a deadline: fewer jobs would run then."""
     for _ in range(20):
         client = Client(ServerEndpoint(silent_stub.url), ServerEndpoint(other_stub.url), clock=clock, hedge_first_s=0.01)
         client.detections()
@@ -526,7 +526,7 @@ def test_an_overtaken_request_is_no_overload(silent_stub, other_stub, clock):
 
 
 def test_a_silent_server_alone_is_waited_for(silent_stub, clock):
-    """There is nobody else to ask; the read timeout ends it."""
+    """There is no other server; the read timeout ends the request."""
     client = Client(ServerEndpoint(silent_stub.url), clock=clock, hedge_first_s=0.05, read_timeout_s=0.2, max_attempts=1)
     with pytest.raises(UpstreamUnavailable):
         client.detections()
@@ -534,7 +534,7 @@ def test_a_silent_server_alone_is_waited_for(silent_stub, clock):
 
 
 def test_all_servers_silent(silent_stub, other_stub, clock):
-    """Both are asked, one after the other, and both are reported."""
+    """Both get the request, one after the other, and both are reported."""
     other_stub.on_request = silent_stub.on_request
     endpoints = ServerEndpoint(silent_stub.url), ServerEndpoint(other_stub.url)
     client = Client(*endpoints, clock=clock, hedge_first_s=0.05, read_timeout_s=0.3, is_probe=True)
@@ -544,7 +544,7 @@ def test_all_servers_silent(silent_stub, other_stub, clock):
 
 
 def test_an_answer_that_comes_before_the_hedge_counts(stub, other_stub, clock):
-    """Nobody is blamed: the second server had less time."""
+    """No server is blamed: the second one had less time."""
     is_over = threading.Event()
     stub.on_request = lambda _: other_stub_was_asked.wait(60) and None
     other_stub_was_asked = threading.Event()
@@ -559,7 +559,7 @@ def test_an_answer_that_comes_before_the_hedge_counts(stub, other_stub, clock):
 
 @pytest.mark.parametrize("reply", [NO_MODEL, INVALID_KEY])
 def test_a_server_that_is_set_up_wrongly_does_not_spoil_the_other(stub, other_stub, clock, reply):
-    """Only if all of them are wrong is it an error."""
+    """It is an error only if all servers are set up wrongly."""
     stub.will(reply)
     client = Client(ServerEndpoint(stub.url), ServerEndpoint(other_stub.url), clock=clock)
     assert len(client.detections()) == 1
@@ -571,7 +571,7 @@ def test_a_server_that_is_set_up_wrongly_does_not_spoil_the_other(stub, other_st
 
 
 def test_health_is_a_prediction(stub, clock):
-    """Both models are asked for real; nobody asks /ping."""
+    """Both models get a real prediction; /ping is not used."""
     stub.on_request = lambda received: GOOD_JOINTS if "pose" in received.path else GOOD
     client = Client(ServerEndpoint(stub.url), clock=clock)
     assert all(model.ready for model in client.predictor.health())
@@ -583,7 +583,7 @@ def test_health_is_a_prediction(stub, clock):
 
 
 def test_health_rereads_the_key(stub, clock, tmp_path):
-    """A new key file is no illness."""
+    """A new key file does not make the server unhealthy."""
     path = key_file(tmp_path, "old")
     client = Client(ServerEndpoint(stub.url, path), clock=clock)
 
@@ -598,7 +598,7 @@ def test_health_rereads_the_key(stub, clock, tmp_path):
 
 
 def test_health_describes_the_model(stub, other_stub, clock, tmp_path):
-    """With the management key, and nothing is concluded from a description that makes no sense."""
+    """describe-model gets the management key, and a description that makes no sense is ignored."""
     stub.on_request = lambda received: GOOD_JOINTS if "pose" in received.path else GOOD
     workers = [{"status": "READY"}, {"status": "UNLOADING"}]
     other_stub.will(Canned(content=[{"batchSize": 4, "workers": workers}]))
@@ -613,7 +613,7 @@ def test_health_describes_the_model(stub, other_stub, clock, tmp_path):
 
 
 def test_many_threads_at_once(stub, clock):
-    """One predictor serves them all, and keeps its connections."""
+    """One predictor serves all threads, and keeps its connections."""
     client = Client(ServerEndpoint(stub.url), clock=clock)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: client.detections(), range(40)))

@@ -44,7 +44,7 @@ def embedded() -> EmbeddedPredictor:
 
 
 class Client:
-    """A predictor on a fake clock, with what it reported."""
+    """A predictor on a fake clock, and the attempts that it reported."""
 
     def __init__(self, *servers, clock, **choices) -> None:
         self.attempts: list[PredictionAttempt] = []
@@ -55,13 +55,13 @@ class Client:
 
 
 def is_binary(server) -> list[bool]:
-    """Of each inference request that a server got."""
+    """The JSON of each inference request that a server got."""
     return [BINARY in received.headers for received in server.received if received.path.endswith("/infer")]
 
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_answers_are_those_of_the_models_in_process(stub, clock, rgb, embedded, dialect):
-    """Bit by bit: only the networks run elsewhere."""
+    """The answers are equal bit by bit, because only the networks run elsewhere."""
     stub.on_request = OpenInference(dialect)
     predictor: Predictor = Client(stub, clock=clock).predictor
     found, expected = predictor.detections(rgb), embedded.detections(rgb)
@@ -76,7 +76,7 @@ def test_answers_are_those_of_the_models_in_process(stub, clock, rgb, embedded, 
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_tensors_are_binary_where_the_server_offers_it(stub, clock, rgb, dialect):
-    """Its first binary reply says so; no list of extensions is needed, which OpenVINO Model Server has not."""
+    """The server's first binary reply shows it; no list of extensions is needed, which OpenVINO Model Server does not have."""
     stub.on_request = OpenInference(dialect)
     client = Client(stub, clock=clock)
     for _ in range(2):
@@ -88,7 +88,7 @@ def test_tensors_are_binary_where_the_server_offers_it(stub, clock, rgb, dialect
 
 
 def test_servers_of_two_dialects(stub, other_stub, clock, rgb, embedded):
-    """Each gets what it understands."""
+    """Each server gets requests in its own dialect."""
     stub.on_request, other_stub.on_request = OpenInference(Dialect.TRITON), OpenInference(Dialect.MLSERVER)
     client = Client(stub, other_stub, clock=clock)
     for _ in range(4):
@@ -99,7 +99,7 @@ def test_servers_of_two_dialects(stub, other_stub, clock, rgb, embedded):
 
 
 def test_another_server_behind_the_same_url(stub, clock, rgb):
-    """It refuses binary tensors: that is an outage, and the next image is sent in JSON again."""
+    """The new server refuses binary tensors: that is an outage, and the next image is sent in JSON again."""
     stub.on_request = OpenInference(Dialect.TRITON)
     client = Client(stub, clock=clock)
     client.predictor.detections(rgb)
@@ -141,8 +141,8 @@ OUTPUTS = [{"name": name, "datatype": "FP32", "shape": [-1, 1]} for name in ("ce
         ({"outputs": [{**OUTPUTS[0], "datatype": "FP16"}, OUTPUTS[1]]}, "expected the FP32 outputs centres"),
     ],
 )
-def test_another_model_than_ours(stub, clock, rgb, described, words):
-    """Is found before an image is sent, and the message says what is wrong."""
+def test_another_model_than_ours_is_refused(stub, clock, rgb, described, words):
+    """It is found before an image is sent, and the message names what is wrong."""
     stub.on_request = OpenInference(Dialect.TRITON, described=described)
     with pytest.raises(UpstreamMisconfigured, match=words):
         Client(stub, clock=clock).predictor.detections(rgb)
@@ -166,7 +166,7 @@ def test_metadata_are_read_once(stub, clock, rgb):
 
 
 def test_one_deadline_for_all_requests_of_a_call(stub, clock, rgb):
-    """A detection takes several requests, which together keep it."""
+    """A detection takes several requests, which share one deadline."""
     answer = OpenInference(Dialect.TRITON)
 
     def late(received):
@@ -179,8 +179,8 @@ def test_one_deadline_for_all_requests_of_a_call(stub, clock, rgb):
     assert len(stub.received) <= 4
 
 
-def test_an_image_that_the_model_fails_on(stub, clock, rgb):
-    """Is refused if the server answers for a blank square then."""
+def test_image_that_the_model_fails_on_is_refused(stub, clock, rgb):
+    """It is refused if the server then answers for a blank square."""
     answer = OpenInference(Dialect.MLSERVER)
 
     def failing(received):

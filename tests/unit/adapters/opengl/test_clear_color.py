@@ -1,4 +1,4 @@
-"""What lies behind a frame, without OpenGL."""
+"""The background color of a frame, without OpenGL."""
 
 import numpy as np
 import pytest

@@ -278,7 +278,7 @@ def test_context_is_freed_when_pyopengl_is_missing(plug, monkeypatch):
 
 
 def run(code, **environ):
-    """What `code` prints, in a process of its own; skips the test where it says that there is no OpenGL."""
+    """The output of `code` in its own process; skips the test if the process reports that there is no OpenGL."""
     prelude = "from pipeline.adapters.opengl.contexts import *\nfrom pipeline.errors import RenderUnavailable\nimport os\n"
     command = [sys.executable, "-c", prelude + code]
     child = subprocess.run(command, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, timeout=60, check=False)
@@ -412,9 +412,9 @@ with GLRenderer.open(ContextKind(os.environ["KIND"]), {"AD_USE_MESA": "1"}) as r
             digests.append(hashlib.sha256(stage.draw([layer], [], Fraction(0)).pixels.tobytes()).hexdigest())
 print(json.dumps(digests))
 """
-    pictures = [json.loads(run(code, KIND=kind)) for kind in (ContextKind.EGL_SURFACELESS, ContextKind.OSMESA)]
-    assert pictures[0] == pictures[1]
-    assert len(set(pictures[0])) == 3
+    images = [json.loads(run(code, KIND=kind)) for kind in (ContextKind.EGL_SURFACELESS, ContextKind.OSMESA)]
+    assert images[0] == images[1]
+    assert len(set(images[0])) == 3
 
 
 @pytest.mark.gl

@@ -1,6 +1,6 @@
-"""The renderer's pixels, computed anew in numpy on pictures of a few pixels.
+"""The renderer's pixels, computed anew in numpy on images of a few pixels.
 
-World units are pixels here unless a test says otherwise: `pixel_canvas` has its world origin at the picture's bottom-left corner.
+World units are pixels here unless a test says otherwise: `pixel_canvas` has its world origin at the image's bottom-left corner.
 """
 
 import threading
@@ -22,9 +22,9 @@ CLEAR = (1.0, 1.0, 1.0, 0.0)
 NOW = Fraction(0)
 
 
-def pixel_canvas(width=8, height=8, background=CLEAR, picture=None) -> Canvas:
+def pixel_canvas(width=8, height=8, background=CLEAR, image=None) -> Canvas:
     projection = np.array([[2 / width, 0, 0, -1], [0, 2 / height, 0, -1], [0, 0, -0.01, 0], [0, 0, 0, 1]], np.float32)
-    return Canvas(width, height, background, picture, projection)
+    return Canvas(width, height, background, image, projection)
 
 
 def quad(left, top, right, bottom, *, height=8, z=0.0) -> Layer:
@@ -62,16 +62,16 @@ def straight(premultiplied_pixels):
 
 
 def drawn(renderer, canvas, sprites, layers, *, layout=PixelLayout.RGBA, strokes=()):
-    """One frame put back into a whole picture of zeros, int."""
+    """One frame put back into a whole image of zeros, int."""
     with renderer.open_scene(canvas, sprites, layout=layout) as stage:
         return whole(stage.draw(layers, strokes, NOW), canvas)
 
 
 def whole(frame: Frame, canvas: Canvas):
     height, width = frame.pixels.shape[:2]
-    picture = np.zeros((canvas.height, canvas.width, 4), int)
-    picture[frame.top : frame.top + height, frame.left : frame.left + width] = frame.pixels
-    return picture
+    image = np.zeros((canvas.height, canvas.width, 4), int)
+    image[frame.top : frame.top + height, frame.left : frame.left + width] = frame.pixels
+    return image
 
 
 def test_implements_the_port(renderer):
@@ -79,44 +79,44 @@ def test_implements_the_port(renderer):
     assert "(egl" in port.name or "(osmesa" in port.name
 
 
-def test_opaque_picture_comes_back_unchanged_top_row_first(renderer):
+def test_opaque_image_comes_back_unchanged_top_row_first(renderer):
     rgba = random_rgba(1, 4, 3, lowest_alpha=255)
-    picture = drawn(renderer, pixel_canvas(), [quad_sprite(rgba)], [quad(2, 1, 5, 5)])
+    image = drawn(renderer, pixel_canvas(), [quad_sprite(rgba)], [quad(2, 1, 5, 5)])
     expected = np.zeros((8, 8, 4), int)
     expected[1:5, 2:5] = rgba
-    np.testing.assert_array_equal(picture, expected)
+    np.testing.assert_array_equal(image, expected)
 
 
 def test_straight_alpha_is_recovered(renderer):
     rgba = random_rgba(2, 8, 8, lowest_alpha=1)
-    picture = drawn(renderer, pixel_canvas(), [quad_sprite(rgba)], [quad(0, 0, 8, 8)])
+    image = drawn(renderer, pixel_canvas(), [quad_sprite(rgba)], [quad(0, 0, 8, 8)])
     expected = straight(over(np.zeros((8, 8, 4)), rgba))
-    np.testing.assert_array_equal(picture[..., 3], rgba[..., 3])
+    np.testing.assert_array_equal(image[..., 3], rgba[..., 3])
     # A premultiplied byte off by one is 255 / alpha off when straight.
-    assert np.all(np.abs(picture - expected)[..., :3] <= 1 + 255 / rgba[..., 3:])
+    assert np.all(np.abs(image - expected)[..., :3] <= 1 + 255 / rgba[..., 3:])
 
 
 def test_invisible_texels_are_nothing(renderer):
-    picture = drawn(renderer, pixel_canvas(), [plain(200, 100, 50, 0)], [quad(0, 0, 8, 8)])
-    assert not picture.any()
+    image = drawn(renderer, pixel_canvas(), [plain(200, 100, 50, 0)], [quad(0, 0, 8, 8)])
+    assert not image.any()
 
 
 def test_layers_blend_over_each_other(renderer):
     below, above = random_rgba(3, 8, 8), random_rgba(4, 8, 8)
-    picture = drawn(
+    image = drawn(
         renderer, pixel_canvas(background=(0.2, 0.4, 0.6, 1.0)), [quad_sprite(below), quad_sprite(above)],
         [quad(0, 0, 8, 8, z=-1.0), quad(0, 0, 8, 8, z=0.0)], layout=PixelLayout.OPAQUE,
     )  # fmt: skip
     expected = over(over(np.full((8, 8, 4), [51, 102, 153, 255], float), below), above)
-    assert np.abs(picture - expected).max() <= 2
-    assert np.all(picture[..., 3] == 255)
+    assert np.abs(image - expected).max() <= 2
+    assert np.all(image[..., 3] == 255)
 
 
 @pytest.mark.parametrize(("depths", "seen"), [((-1.0, 0.0), "second"), ((0.0, -1.0), "first"), ((0.5, 0.5), "second")])
 def test_farther_layers_are_drawn_first(renderer, depths, seen):
     sprites = [plain(255, 0, 0, 255), plain(0, 255, 0, 255)]
-    picture = drawn(renderer, pixel_canvas(), sprites, [quad(0, 0, 8, 8, z=z) for z in depths])
-    assert tuple(picture[4, 4]) == ((255, 0, 0, 255) if seen == "first" else (0, 255, 0, 255))
+    image = drawn(renderer, pixel_canvas(), sprites, [quad(0, 0, 8, 8, z=z) for z in depths])
+    assert tuple(image[4, 4]) == ((255, 0, 0, 255) if seen == "first" else (0, 255, 0, 255))
 
 
 def test_triangles_are_drawn_in_the_order_given(renderer):
@@ -128,8 +128,8 @@ def test_triangles_are_drawn_in_the_order_given(renderer):
     halves = np.array([[[0, 1, 2], [0, 2, 3]], [[4, 5, 6], [4, 6, 7]]], np.int32)
     for last, color in ((0, (255, 0, 0, 255)), (1, (0, 0, 255, 255))):
         triangles = np.concatenate([halves[1 - last], halves[last]])
-        picture = drawn(renderer, pixel_canvas(), [Sprite(rgba, uv)], [Layer(vertices, 0.0, triangles)])
-        assert tuple(picture[4, 4]) == color
+        image = drawn(renderer, pixel_canvas(), [Sprite(rgba, uv)], [Layer(vertices, 0.0, triangles)])
+        assert tuple(image[4, 4]) == color
 
 
 def test_triangles_side_by_side_neither_overlap_nor_gape(renderer):
@@ -143,27 +143,27 @@ def test_triangles_side_by_side_neither_overlap_nor_gape(renderer):
     triangles = np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)]).astype(np.int32)
     vertices = grid.reshape(-1, 2).astype(np.float32)
     sprite = Sprite(np.full((4, 4, 4), (90, 160, 30, 128), np.uint8), (vertices / side).astype(np.float32))
-    picture = drawn(renderer, pixel_canvas(side, side), [sprite], [Layer(vertices, 0.0, triangles)])
-    assert np.ptp(picture, axis=(0, 1)).max() == 0
-    assert picture[0, 0, 3] == 128
+    image = drawn(renderer, pixel_canvas(side, side), [sprite], [Layer(vertices, 0.0, triangles)])
+    assert np.ptp(image, axis=(0, 1)).max() == 0
+    assert image[0, 0, 3] == 128
 
 
 def test_linear_filter_takes_the_middle_of_two_texels(renderer):
     rgba = np.array([[(0, 0, 0, 255), (200, 100, 50, 255)]], np.uint8)
-    picture = drawn(renderer, pixel_canvas(), [quad_sprite(rgba)], [quad(0, 0, 8, 8)])
+    image = drawn(renderer, pixel_canvas(), [quad_sprite(rgba)], [quad(0, 0, 8, 8)])
     position = np.clip((np.arange(8) + 0.5) / 8 * 2 - 0.5, 0, 1)
     expected = position[:, None] * np.array([200, 100, 50])
-    assert np.abs(picture[0, :, :3] - expected).max() <= 2
+    assert np.abs(image[0, :, :3] - expected).max() <= 2
 
 
 def test_soft_edges_keep_their_color(renderer):
     """Premultiplied filtering: next to invisible black, red only gets thinner, never darker."""
     rgba = np.array([[(0, 0, 0, 0), (250, 0, 0, 255)]], np.uint8)
-    picture = drawn(renderer, pixel_canvas(), [quad_sprite(rgba)], [quad(0, 0, 8, 8)])
-    visible = picture[..., 3] > 0
-    soft = visible & (picture[..., 3] < 255)
+    image = drawn(renderer, pixel_canvas(), [quad_sprite(rgba)], [quad(0, 0, 8, 8)])
+    visible = image[..., 3] > 0
+    soft = visible & (image[..., 3] < 255)
     assert soft.any()
-    assert np.abs(picture[visible][:, 0] - 250).max() <= 255 / 32
+    assert np.abs(image[visible][:, 0] - 250).max() <= 255 / 32
 
 
 def test_frame_is_cropped_to_the_figure(renderer):
@@ -205,8 +205,8 @@ def test_nothing_of_the_last_frame_stays(renderer):
     with renderer.open_scene(pixel_canvas(), [plain(255, 0, 0, 255)], layout=PixelLayout.RGBA) as stage:
         for left in (0, 5, 2, 0, 3):
             frame = stage.draw([quad(left, left, left + 3, left + 3)], [], NOW)
-            picture = whole(frame, pixel_canvas())
-            assert picture[..., 3].sum() == 9 * 255
+            image = whole(frame, pixel_canvas())
+            assert image[..., 3].sum() == 9 * 255
         wide = stage.draw([quad(0, 0, 1, 1)], [Strokes(*triangle((7, 7), (8, 7), (8, 8)), filled=True)], NOW)
         assert (whole(wide, pixel_canvas())[1:6, 1:6] == 0).all()
 
@@ -241,7 +241,7 @@ def triangle(*corners, rgba=(0.0, 0.0, 1.0, 1.0), height=8):
 
 
 def test_covered_canvas_is_redrawn_only_where_it_changed_but_comes_whole(renderer):
-    canvas = pixel_canvas(16, 16, picture=random_rgba(6, 16, 16, lowest_alpha=255))
+    canvas = pixel_canvas(16, 16, image=random_rgba(6, 16, 16, lowest_alpha=255))
     sprite = quad_sprite(random_rgba(7, 3, 3))
     with renderer.open_scene(canvas, [sprite], layout=PixelLayout.OPAQUE) as stage:
         for left, top in ((0, 0), (10, 3), (12, 12), (40, 40), (5, 5), (5, 5)):
@@ -263,24 +263,24 @@ def test_covered_canvas_is_redrawn_only_where_it_changed_but_comes_whole(rendere
     ],
 )
 def test_background_color(renderer, background, layout, expected):
-    picture = drawn(renderer, pixel_canvas(3, 2, background), [], [], layout=layout)
-    assert picture.shape == (2, 3, 4)
+    image = drawn(renderer, pixel_canvas(3, 2, background), [], [], layout=layout)
+    assert image.shape == (2, 3, 4)
     # The color is stored premultiplied: a byte off by one is 255 / alpha off when straight.
-    assert np.abs(picture - np.array(expected)).max() <= 255 / expected[3]
+    assert np.abs(image - np.array(expected)).max() <= 255 / expected[3]
 
 
-def test_background_picture_is_stretched_over_the_frame(renderer):
+def test_background_image_is_stretched_over_the_frame(renderer):
     rgba = np.array([[(255, 0, 0, 255), (0, 255, 0, 255)], [(0, 0, 255, 255), (255, 255, 255, 255)]], np.uint8)
-    picture = drawn(renderer, pixel_canvas(8, 8, picture=rgba), [], [])
+    image = drawn(renderer, pixel_canvas(8, 8, image=rgba), [], [])
     for (row, column), color in {(0, 0): rgba[0, 0], (0, 7): rgba[0, 1], (7, 0): rgba[1, 0], (7, 7): rgba[1, 1]}.items():
-        assert np.abs(picture[row, column] - color).max() <= 1
+        assert np.abs(image[row, column] - color).max() <= 1
 
 
-def test_translucent_picture_lies_on_the_background_color(renderer):
+def test_translucent_image_is_on_the_background_color(renderer):
     rgba = random_rgba(8, 5, 4)
-    picture = drawn(renderer, pixel_canvas(4, 5, (0.2, 0.4, 0.6, 1.0), rgba), [], [], layout=PixelLayout.OPAQUE)
+    image = drawn(renderer, pixel_canvas(4, 5, (0.2, 0.4, 0.6, 1.0), rgba), [], [], layout=PixelLayout.OPAQUE)
     expected = over(np.full((5, 4, 4), [51, 102, 153, 255], float), rgba)
-    assert np.abs(picture - expected).max() <= 1
+    assert np.abs(image - expected).max() <= 1
 
 
 def cut(rgba):
@@ -298,8 +298,8 @@ def test_alpha_of_one_half_decides_about_a_cut_out(renderer):
     rgba = np.full((1, 4, 4), 9, np.uint8)
     rgba[0, :, 3] = (0, 127, 128, 255)
     canvas = pixel_canvas(4, 1)
-    picture = drawn(renderer, canvas, [quad_sprite(rgba)], [quad(0, 0, 4, 1, height=1)], layout=PixelLayout.CUT_OUT)
-    np.testing.assert_array_equal(picture[..., 3], [[0, 0, 128, 255]])
+    image = drawn(renderer, canvas, [quad_sprite(rgba)], [quad(0, 0, 4, 1, height=1)], layout=PixelLayout.CUT_OUT)
+    np.testing.assert_array_equal(image[..., 3], [[0, 0, 128, 255]])
 
 
 def test_rim_of_a_cut_out_is_mixed_with_the_rims_own_color(renderer):
@@ -308,52 +308,52 @@ def test_rim_of_a_cut_out_is_mixed_with_the_rims_own_color(renderer):
     rgba[:, :4] = (250, 10, 20, 255)
     rgba[:, 4:6] = (200, 40, 90, 150)
     rgba[:, 6:] = (0, 0, 0, 0)
-    picture = drawn(renderer, pixel_canvas(), [quad_sprite(rgba)], [quad(0, 0, 8, 8)], layout=PixelLayout.CUT_OUT)
-    assert np.abs(picture[:, :4] - (250, 10, 20, 255)).max() == 0
-    assert np.abs(picture[:, 4:6, :3] - (200, 40, 90)).max() <= 1
-    assert np.abs(picture[:, 6:] - (200, 40, 90, 0)).max() <= 1
+    image = drawn(renderer, pixel_canvas(), [quad_sprite(rgba)], [quad(0, 0, 8, 8)], layout=PixelLayout.CUT_OUT)
+    assert np.abs(image[:, :4] - (250, 10, 20, 255)).max() == 0
+    assert np.abs(image[:, 4:6, :3] - (200, 40, 90)).max() <= 1
+    assert np.abs(image[:, 6:] - (200, 40, 90, 0)).max() <= 1
 
 
 def test_cut_out_is_blended_over_the_color_of_its_rim(renderer):
     sprite = quad_sprite(random_rgba(10, 16, 16))
     canvas = pixel_canvas(16, 16)
-    picture = drawn(renderer, canvas, [sprite], [quad(0, 0, 16, 16, height=16)], layout=PixelLayout.CUT_OUT)
+    image = drawn(renderer, canvas, [sprite], [quad(0, 0, 16, 16, height=16)], layout=PixelLayout.CUT_OUT)
     expected = over(np.full((16, 16, 4), behind_cut_outs(sprite)), cut(sprite.rgba))
-    assert np.abs(picture - expected).max() <= 1
-    np.testing.assert_array_equal(picture[..., 3] > 0, sprite.rgba[..., 3] >= 128)
+    assert np.abs(image - expected).max() <= 1
+    np.testing.assert_array_equal(image[..., 3] > 0, sprite.rgba[..., 3] >= 128)
 
 
 def test_cut_outs_stay_soft_where_they_lie_on_each_other(renderer):
     below, above = (quad_sprite(random_rgba(seed, 8, 8)) for seed in (3, 4))
     layers = [quad(0, 0, 8, 8, z=-1.0), quad(0, 0, 8, 8, z=0.0)]
-    picture = drawn(renderer, pixel_canvas(), [below, above], layers, layout=PixelLayout.CUT_OUT)
+    image = drawn(renderer, pixel_canvas(), [below, above], layers, layout=PixelLayout.CUT_OUT)
     first = over(np.full((8, 8, 4), behind_cut_outs(below, above)), cut(below.rgba))
-    assert np.abs(picture - over(first, cut(above.rgba))).max() <= 2
+    assert np.abs(image - over(first, cut(above.rgba))).max() <= 2
 
 
 def test_painted_cut_out_has_a_rim_of_its_paint(renderer):
     rgba = random_rgba(11, 8, 8)
     green = np.tile(np.array([0, 1, 0], np.float32), (4, 1))
-    picture = drawn(renderer, pixel_canvas(), [quad_sprite(rgba, green)], [quad(0, 0, 8, 8)], layout=PixelLayout.CUT_OUT)
-    np.testing.assert_array_equal(picture[..., 3], cut(rgba)[..., 3])
-    assert np.abs(picture[..., :3] - (0, 255, 0)).max() <= 1
+    image = drawn(renderer, pixel_canvas(), [quad_sprite(rgba, green)], [quad(0, 0, 8, 8)], layout=PixelLayout.CUT_OUT)
+    np.testing.assert_array_equal(image[..., 3], cut(rgba)[..., 3])
+    assert np.abs(image[..., :3] - (0, 255, 0)).max() <= 1
 
 
-def test_background_picture_is_cut_out_without_a_mixture(renderer):
+def test_background_image_is_cut_out_without_a_mixture(renderer):
     rgba = random_rgba(12, 5, 4)
-    picture = drawn(renderer, pixel_canvas(4, 5, picture=rgba), [plain(9, 9, 9, 255)], [], layout=PixelLayout.CUT_OUT)
+    image = drawn(renderer, pixel_canvas(4, 5, image=rgba), [plain(9, 9, 9, 255)], [], layout=PixelLayout.CUT_OUT)
     seen = rgba[..., 3] >= 128
-    np.testing.assert_array_equal(picture[..., 3], 255 * seen)
-    assert np.abs(picture - rgba)[seen][:, :3].max() <= 1 + 255 / 128
+    np.testing.assert_array_equal(image[..., 3], 255 * seen)
+    assert np.abs(image - rgba)[seen][:, :3].max() <= 1 + 255 / 128
 
 
 @pytest.mark.parametrize("alpha", [0.5, 1.0])
 def test_nothing_is_cut_out_of_an_opaque_canvas(renderer, alpha):
     rgba = random_rgba(13, 8, 8)
     canvas = pixel_canvas(background=(0.2, 0.4, 0.6, alpha))
-    picture = drawn(renderer, canvas, [quad_sprite(rgba)], [quad(0, 0, 8, 8)], layout=PixelLayout.CUT_OUT)
-    assert np.all(picture[..., 3] == 255)
-    assert np.abs(picture - over(np.full((8, 8, 4), [51, 102, 153, 255], float), rgba)).max() <= 1
+    image = drawn(renderer, canvas, [quad_sprite(rgba)], [quad(0, 0, 8, 8)], layout=PixelLayout.CUT_OUT)
+    assert np.all(image[..., 3] == 255)
+    assert np.abs(image - over(np.full((8, 8, 4), [51, 102, 153, 255], float), rgba)).max() <= 1
 
 
 def test_background_that_is_less_than_half_there_is_nothing(renderer):
@@ -363,13 +363,13 @@ def test_background_that_is_less_than_half_there_is_nothing(renderer):
 
 def test_strokes_are_drawn_into_cut_outs_as_they_are(renderer):
     strokes = [Strokes(*triangle((0, 0), (0, 8), (8, 8), rgba=(1.0, 0.0, 0.0, 0.4)), filled=True)]
-    picture = drawn(renderer, pixel_canvas(), [], [], layout=PixelLayout.CUT_OUT, strokes=strokes)
-    assert picture[6, 1, 3] > 0
-    assert picture[1, 6, 3] == 0
+    image = drawn(renderer, pixel_canvas(), [], [], layout=PixelLayout.CUT_OUT, strokes=strokes)
+    assert image[6, 1, 3] > 0
+    assert image[1, 6, 3] == 0
 
 
 def perspective(width, height, distance, focal):
-    """A pinhole at (0, 0, distance) looking along -z; `focal` = half the picture per unit at distance 1."""
+    """A pinhole at (0, 0, distance) looking along -z; `focal` = half the image per unit at distance 1."""
     near, far = 0.1, 100.0
     view = np.eye(4)
     view[2, 3] = -distance
@@ -382,18 +382,18 @@ def test_perspective_places_and_shrinks_with_distance(renderer):
     square = np.array([[0, 0], [0, 0.5], [0.5, 0.5], [0.5, 0]], np.float32)
     triangles = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     for z in (0.0, -2.0):
-        picture = drawn(renderer, canvas, [plain(9, 9, 9, 255)], [Layer(square, z, triangles)])
+        image = drawn(renderer, canvas, [plain(9, 9, 9, 255)], [Layer(square, z, triangles)])
         side = round(0.5 * 2.0 / (2.0 - z) * 8)
         expected = np.zeros((16, 16), bool)
         expected[8 - side : 8, 8 : 8 + side] = True
-        np.testing.assert_array_equal(picture[..., 3] > 0, expected)
+        np.testing.assert_array_equal(image[..., 3] > 0, expected)
 
 
 def test_figure_behind_the_camera_is_not_seen(renderer):
     canvas = Canvas(16, 16, CLEAR, None, perspective(16, 16, distance=2.0, focal=2.0))
     square = np.array([[0, 0], [0, 0.5], [0.5, 0.5], [0.5, 0]], np.float32)
-    picture = drawn(renderer, canvas, [plain(9, 9, 9, 255)], [Layer(square, 3.0, np.array([[0, 1, 2], [0, 2, 3]], np.int32))])
-    assert not picture.any()
+    image = drawn(renderer, canvas, [plain(9, 9, 9, 255)], [Layer(square, 3.0, np.array([[0, 1, 2], [0, 2, 3]], np.int32))])
+    assert not image.any()
 
 
 def test_camera_from_behind_turns_the_order_of_depths(renderer):
@@ -402,28 +402,28 @@ def test_camera_from_behind_turns_the_order_of_depths(renderer):
     square = np.array([[-5, -5], [-5, 5], [5, 5], [5, -5]], np.float32)
     triangles = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     layers = [Layer(square, 1.0, triangles), Layer(square, 2.0, triangles)]
-    picture = drawn(renderer, canvas, [plain(255, 0, 0, 255), plain(0, 255, 0, 255)], layers)
-    assert tuple(picture[8, 8]) == (255, 0, 0, 255)
+    image = drawn(renderer, canvas, [plain(255, 0, 0, 255), plain(0, 255, 0, 255)], layers)
+    assert tuple(image[8, 8]) == (255, 0, 0, 255)
 
 
 @pytest.mark.parametrize(("behind", "seen"), [(True, (255, 0, 0, 255)), (False, (0, 0, 255, 255))])
 def test_strokes_lie_behind_or_in_front(renderer, behind, seen):
     strokes = [Strokes(*triangle((0, 0), (0, 8), (8, 8)), filled=True, behind=behind)]
-    picture = drawn(renderer, pixel_canvas(), [plain(255, 0, 0, 255)], [quad(0, 0, 8, 8)], strokes=strokes)
-    assert tuple(picture[6, 1]) == seen
-    assert tuple(picture[1, 6]) == (255, 0, 0, 255)
+    image = drawn(renderer, pixel_canvas(), [plain(255, 0, 0, 255)], [quad(0, 0, 8, 8)], strokes=strokes)
+    assert tuple(image[6, 1]) == seen
+    assert tuple(image[1, 6]) == (255, 0, 0, 255)
 
 
 def test_translucent_strokes_blend_straight(renderer):
     strokes = [Strokes(*triangle((0, 0), (0, 8), (8, 8), rgba=(1.0, 0.0, 0.0, 0.4)), filled=True)]
-    picture = drawn(renderer, pixel_canvas(), [], [], strokes=strokes)
-    assert np.abs(picture[6, 1] - (255, 0, 0, 102)).max() <= 2
+    image = drawn(renderer, pixel_canvas(), [], [], strokes=strokes)
+    assert np.abs(image[6, 1] - (255, 0, 0, 102)).max() <= 2
 
 
 def test_lines_cover_a_row_of_pixels(renderer):
     points, colors = triangle((1, 3.5), (7, 3.5))
-    picture = drawn(renderer, pixel_canvas(), [], [], strokes=[Strokes(points, colors)])
-    covered = np.argwhere(picture[..., 3] == 255)
+    image = drawn(renderer, pixel_canvas(), [], [], strokes=[Strokes(points, colors)])
+    covered = np.argwhere(image[..., 3] == 255)
     assert set(covered[:, 0]) == {3}
     assert covered[:, 1].min() <= 1
     assert covered[:, 1].max() >= 6
@@ -437,11 +437,11 @@ def test_strokes_without_points_draw_nothing(renderer):
 def test_painted_sprite_keeps_the_drawings_outline(renderer):
     alpha = random_rgba(11, 8, 8)
     colors = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]], np.float32)
-    picture = drawn(renderer, pixel_canvas(), [quad_sprite(alpha, colors)], [quad(0, 0, 8, 8)])
-    np.testing.assert_array_equal(picture[..., 3], alpha[..., 3])
+    image = drawn(renderer, pixel_canvas(), [quad_sprite(alpha, colors)], [quad(0, 0, 8, 8)])
+    np.testing.assert_array_equal(image[..., 3], alpha[..., 3])
     # Each triangle takes its last vertex's color: 2 below the diagonal, 3 above.
-    assert np.argmax(picture[7, 0, :3]) == 2
-    assert np.argmax(picture[0, 7, :3]) == 1
+    assert np.argmax(image[7, 0, :3]) == 2
+    assert np.argmax(image[0, 7, :3]) == 1
 
 
 def test_pixels_are_read_only_and_reused(renderer):
@@ -528,7 +528,7 @@ def test_opengl_errors_come_out_by_name(renderer):
         pass
 
 
-def test_picture_beyond_the_driver_is_refused(renderer):
+def test_image_beyond_the_driver_is_refused(renderer):
     with (
         pytest.raises(RenderFailed, match=r"draws at most \d+ x \d+ px, not 1048576 x 1"),
         renderer.open_scene(pixel_canvas(1 << 20, 1), [], layout=PixelLayout.RGBA),
@@ -561,20 +561,20 @@ def test_two_renderers_in_two_threads(renderer):
     """Each thread has its own context; neither disturbs the other or the session's."""
     kind = renderer._context.kind
     together = threading.Barrier(2, timeout=30)
-    pictures = {}
+    images = {}
 
     def work(red):
         with GLRenderer.open(kind) as own, own.open_scene(pixel_canvas(), [plain(red, 0, 0, 255)], layout=PixelLayout.RGBA) as stage:
             for _ in range(10):
                 together.wait()
-                pictures[red] = stage.draw([quad(0, 0, 8, 8)], [], NOW).pixels.copy()
+                images[red] = stage.draw([quad(0, 0, 8, 8)], [], NOW).pixels.copy()
 
     threads = [threading.Thread(target=work, args=(red,)) for red in (50, 200)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {red: tuple(picture[4, 4]) for red, picture in pictures.items()} == {50: (50, 0, 0, 255), 200: (200, 0, 0, 255)}
+    assert {red: tuple(image[4, 4]) for red, image in images.items()} == {50: (50, 0, 0, 255), 200: (200, 0, 0, 255)}
     assert drawn(renderer, pixel_canvas(), [plain(7, 7, 7, 255)], [quad(0, 0, 8, 8)])[4, 4, 0] == 7
 
 
@@ -605,9 +605,9 @@ def test_shader_that_does_not_compile_is_reported_in_the_drivers_words(renderer,
     (tmp_path / "shaders").mkdir()
     (tmp_path / "shaders" / "screen.vert").write_text("#version 330 core\nvoid main() { nonsense }\n")
     monkeypatch.setattr("pipeline.adapters.opengl.resources.files", lambda _: tmp_path)
-    renderer._programs._linked.pop("screen picture", None)
+    renderer._programs._linked.pop("screen background", None)
     with pytest.raises(RenderFailed, match=r"compile shader screen\.vert: .+"):
-        renderer._programs.get("screen", "picture")
+        renderer._programs.get("screen", "background")
 
 
 def test_stage_sets_all_the_state_it_draws_with(renderer):

@@ -1,4 +1,4 @@
-"""What is accepted as an answer, and what is not."""
+"""Which replies of TorchServe are accepted, and which are refused."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def joints(points, **choices):
 
 
 def test_a_detection():
-    """Box, score, no mask."""
+    """A detection has a box and a score, and may have no mask."""
     (detection,) = found()
     assert (detection.box.left, detection.box.top, detection.box.right, detection.box.bottom) == (10, 20, 30, 60)
     assert (detection.score, detection.mask) == (0.5, None)
 
 
 def test_best_first():
-    """Whatever the order of the reply; none is an empty tuple."""
+    """The order of the reply does not matter; no detection gives an empty tuple."""
     scores = [detection.score for detection in found(FIGURE | {"score": 0.2}, FIGURE | {"score": 0.9}, FIGURE)]
     assert scores == [0.9, 0.5, 0.2]
     assert detections(b"[]", width=9, height=9) == ()
@@ -86,8 +86,8 @@ def test_a_small_excess_is_clipped():
         {"mask": 3},
     ],
 )
-def test_no_detection(changes):
-    """Wrong types, wrong order, far outside, not finite: garbage, never another exception."""
+def test_malformed_detection_is_refused(changes):
+    """Wrong types, a wrong order, places far outside and numbers that are not finite are an InvalidReply, never another exception."""
     with pytest.raises(InvalidReply):
         found(**changes)
 
@@ -107,8 +107,8 @@ def test_no_detection(changes):
         b"[" + b"{}," * 1000 + b"{}]",
     ],
 )
-def test_no_list_of_detections(body):
-    """Whatever the bytes are."""
+def test_malformed_list_of_detections_is_refused(body):
+    """Any other bytes are an InvalidReply."""
     with pytest.raises(InvalidReply):
         detections(body, width=10, height=10)
     with pytest.raises(InvalidReply):
@@ -116,8 +116,8 @@ def test_no_list_of_detections(body):
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_not_finite(number):
-    """Python's JSON reader would take them."""
+def test_numbers_that_are_not_finite_are_refused(number):
+    """Python's JSON reader accepts them."""
     with pytest.raises(InvalidReply):
         detections(b'[{"class_name": "humanoid", "bbox": [0, 0, %s, 5], "score": 1}]' % number.encode(), width=9, height=9)
 
@@ -140,13 +140,13 @@ def test_parts():
 
 
 @pytest.mark.parametrize("parts", [[[1, 2]], png(np.full((4, 4), 18, np.uint8))])
-def test_no_body_parts(parts):
-    """A list, and a number that is no body part."""
+def test_malformed_body_parts_are_refused(parts):
+    """The parts are a list, or have a number that is no body part."""
     with pytest.raises(InvalidReply, match="figure 0: parts"):
         figure_with(parts=parts)
 
 
-def test_a_mask_that_would_unpack_to_gigabytes():
+def test_mask_that_would_unpack_to_gigabytes_is_refused():
     """Its size is read before it is unpacked."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
@@ -158,8 +158,8 @@ def test_a_mask_that_would_unpack_to_gigabytes():
         found(mask=base64.b64encode(bomb).decode())
 
 
-def test_a_truncated_mask():
-    """Is damaged, and no half-empty mask."""
+def test_truncated_mask_is_refused():
+    """A truncated mask must not become a half-empty one."""
     content = base64.b64decode(png(np.zeros((9, 9), dtype=np.uint8)))
     with pytest.raises(InvalidReply, match="damaged"):
         found(mask=base64.b64encode(content[:30]).decode())
@@ -172,8 +172,8 @@ def test_keypoints():
     np.testing.assert_allclose(result[3], [30.0, 18.0, 0.8])
 
 
-def test_keypoints_outside():
-    """A little outside is moved to the border; far outside too, and not trusted."""
+def test_keypoints_outside_are_moved_to_the_border():
+    """A point a little outside keeps its score; one far outside gets the score 0."""
     points = [[50.0, 40.0, 0.8] for _ in range(17)]
     points[0], points[1] = [-4.0, 82.0, 0.9], [400.0, 20.0, 0.9]
     result = joints(points)
@@ -181,14 +181,14 @@ def test_keypoints_outside():
 
 
 def test_the_surest_of_several_skeletons():
-    """By its mean score."""
+    """The one with the best mean score counts."""
     other = [[1.0, 1.0, 0.9]] * 17
     body = json.dumps([{"keypoints": POINTS}, {"keypoints": other}]).encode()
     np.testing.assert_allclose(pose(body, width=100, height=80).keypoints[:, 2], 0.9)
 
 
-def test_no_skeleton():
-    """A proper reply, but nothing seen."""
+def test_reply_without_a_skeleton():
+    """The reply is valid, and has no figure."""
     with pytest.raises(NoFigureInReply):
         pose(b"[]", width=9, height=9)
 
@@ -197,8 +197,8 @@ def test_no_skeleton():
     "points",
     [POINTS[:16], [*POINTS, [1, 1, 1]], [[1, 2]] * 17, [[1, 2, "x"]] * 17, [[1, 2, 9]] * 17, None, [7] * 17, [[5000, 5000, 1]] * 17],
 )
-def test_no_keypoints(points):
-    """Not 17, not three numbers each, or all of them elsewhere."""
+def test_malformed_keypoints_are_refused(points):
+    """There are not 17, or not three numbers each, or all of them are elsewhere."""
     with pytest.raises(InvalidReply):
         joints(points)
 
@@ -211,8 +211,8 @@ ENTRY = st.fixed_dictionaries({"class_name": st.just("humanoid"), "bbox": JSON, 
 
 @settings(max_examples=60)
 @given(st.lists(ENTRY, max_size=3) | JSON)
-def test_anything(content):
-    """Any JSON is an answer inside the picture, or garbage."""
+def test_any_json_is_an_answer_or_refused(content):
+    """Any JSON gives an answer inside the image, or InvalidReply."""
     body = json.dumps(content).encode()
     with contextlib.suppress(InvalidReply):
         for detection in detections(body, width=100, height=80):

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from few_lines_server import Server, picture, server
+from few_lines_server import Server, image, server
 from PIL import Image, ImageSequence
 from typer.testing import CliRunner, Result
 
@@ -31,7 +31,7 @@ from pipeline.adapters.model_server.settings import ModelHealth
 from pipeline.adapters.opengl.context_reports import ContextReport
 from pipeline.errors import ConfigError, DoodledError, OptionError, RenderUnavailable, UnknownName
 
-__all__ = ["picture", "server"]
+__all__ = ["image", "server"]
 ROOT = Path(__file__).parents[4]
 KING = ROOT / "etc" / "characters" / "stick_king"
 SMALL = ("--size", "32x32", "--fps", "2")
@@ -141,34 +141,34 @@ def found_configs() -> list[tuple[str, str]]:
 
 
 @gl
-def test_animates_annotates_and_measures_photograph(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_animates_annotates_and_measures_photograph(server: Server, image: Path, tmp_path: Path) -> None:
     asked = ("--torchserve-url", server.url)
-    done = doodled("animate", picture, *asked, *SMALL, "-o", tmp_path / "me.gif", "--keep-annotations", tmp_path / "kept")
+    done = doodled("animate", image, *asked, *SMALL, "-o", tmp_path / "me.gif", "--keep-annotations", tmp_path / "kept")
     assert done.stdout.startswith(f"{tmp_path / 'me.gif'} (32x32")
     assert "image_to_annotations (TorchServe)" in done.stderr
     assert (tmp_path / "kept" / "char_cfg.yaml").is_file()
     server.sees = 2
-    done = doodled("annotate", picture, *asked, "-o", tmp_path / "one")
+    done = doodled("annotate", image, *asked, "-o", tmp_path / "one")
     assert done.stdout.startswith(f"{tmp_path / 'one'} (quality ")
-    doodled("annotate", picture, *asked, "-o", tmp_path / "all", "--all-figures")
+    doodled("annotate", image, *asked, "-o", tmp_path / "all", "--all-figures")
     assert (tmp_path / "all" / "figure_1" / "mask.png").is_file()
-    runs = json.loads(doodled("measure", picture, *asked, *SMALL, "--repeat", "1", "--json").stdout)
+    runs = json.loads(doodled("measure", image, *asked, *SMALL, "--repeat", "1", "--json").stdout)
     assert len(runs) == 2
     assert all(run["total"] > run["render"] > 0 for run in runs)
-    assert "image_to_annotations" in doodled("measure", picture, *asked, *SMALL, "--repeat", "1").stdout
-    cpu_runs = json.loads(doodled("measure", picture, *asked, *SMALL, "--repeat", "1", "--cpu", "--json").stdout)
+    assert "image_to_annotations" in doodled("measure", image, *asked, *SMALL, "--repeat", "1").stdout
+    cpu_runs = json.loads(doodled("measure", image, *asked, *SMALL, "--repeat", "1", "--cpu", "--json").stdout)
     assert all(0 < run["render"]["main"] < run["total"]["all"] for run in cpu_runs)
 
 
 @gl
-def test_animates_several_images_with_several_motions(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_animates_several_images_with_several_motions(server: Server, image: Path, tmp_path: Path) -> None:
     other, results = tmp_path / "other.png", tmp_path / "results"
-    shutil.copy(picture, other)
+    shutil.copy(image, other)
     results.mkdir()
     done = doodled(
-        "animate", picture, other, *SMALL, "-m", "dance, Wave", "--torchserve-url", server.url, "-o", results, "--keep-annotations", results
+        "animate", image, other, *SMALL, "-m", "dance, Wave", "--torchserve-url", server.url, "-o", results, "--keep-annotations", results
     )
-    stems = (picture.stem, other.stem)
+    stems = (image.stem, other.stem)
     names = [f"{stem}.{motion}.gif" for stem in stems for motion in ("dance", "Wave")]
     assert [line.split(" (")[0] for line in done.stdout.splitlines()] == [str(results / name) for name in names]
     assert sorted(path.name for path in results.iterdir()) == sorted((*names, *stems))
@@ -178,20 +178,20 @@ def test_animates_several_images_with_several_motions(server: Server, picture: P
 
 
 @gl
-def test_image_that_can_not_be_animated_does_not_stop_the_others(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_image_that_can_not_be_animated_does_not_stop_the_others(server: Server, image: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
     asked = ("--torchserve-url", server.url, *SMALL, "-o", tmp_path)
-    done = doodled("animate", broken, picture, *asked, status=1)
-    assert done.stdout.startswith(f"{tmp_path / picture.stem}.wave.gif (")
+    done = doodled("animate", broken, image, *asked, status=1)
+    assert done.stdout.startswith(f"{tmp_path / image.stem}.wave.gif (")
     assert "broken.png" in done.stderr
     assert "doodled: 1 of 2 files can't be animated" in done.stderr
 
 
 @gl
-def test_animates_pages_of_a_document(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_animates_pages_of_a_document(server: Server, image: Path, tmp_path: Path) -> None:
     scans = tmp_path / "scans.pdf"
-    with Image.open(picture) as page:
+    with Image.open(image) as page:
         page.save(scans, save_all=True, append_images=[page])
     done = doodled("animate", scans, "--torchserve-url", server.url, *SMALL, "-o", tmp_path)
     assert [line.split(" (")[0] for line in done.stdout.splitlines()] == [f"{tmp_path}/scans.p{number}.wave.gif" for number in (1, 2)]
@@ -199,46 +199,46 @@ def test_animates_pages_of_a_document(server: Server, picture: Path, tmp_path: P
         doodled("animate", scans, "-o", tmp_path / "a.gif")
 
 
-def test_images_of_one_name_are_refused(picture: Path, tmp_path: Path) -> None:
+def test_images_of_one_name_are_refused(image: Path, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     with pytest.raises(OptionError, match="2 images are called"):
-        doodled("animate", picture, tmp_path / "more" / picture.name)
+        doodled("animate", image, tmp_path / "more" / image.name)
 
 
-def draw_twice(server: Server, picture: Path) -> None:
+def draw_twice(server: Server, image: Path) -> None:
     """Draw the known figure a second time beside the first."""
-    once = np.asarray(cv2.imread(str(picture)))
-    cv2.imwrite(str(picture), np.hstack([once, once]))
+    once = np.asarray(cv2.imread(str(image)))
+    cv2.imwrite(str(image), np.hstack([once, once]))
     server.places_px = (0, once.shape[1])
 
 
 @gl
-def test_animates_every_figure_in_a_file_of_its_own(server: Server, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    draw_twice(server, picture)
+def test_animates_every_figure_in_a_file_of_its_own(server: Server, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_twice(server, image)
     monkeypatch.chdir(tmp_path)
     asked = ("--torchserve-url", server.url, *SMALL)
-    doodled("animate", picture, *asked, "--all-figures", "--keep-annotations", "kept")
-    assert sorted(path.name for path in tmp_path.glob("*.gif")) == [f"{picture.stem}.{number}.wave.gif" for number in (1, 2)]
+    doodled("animate", image, *asked, "--all-figures", "--keep-annotations", "kept")
+    assert sorted(path.name for path in tmp_path.glob("*.gif")) == [f"{image.stem}.{number}.wave.gif" for number in (1, 2)]
     assert sorted(path.name for path in Path("kept").iterdir()) == ["figure_1", "figure_2"]
 
 
 @gl
 def test_animates_all_figures_together_on_their_white_paper(
-    server: Server, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    draw_twice(server, picture)
+    draw_twice(server, image)
     monkeypatch.chdir(tmp_path)
     asked = ("--torchserve-url", server.url, "--size", "80x80", "--fps", "2", "--format", "apng")
-    done = doodled("animate", picture, *asked, "--together", "--background", "paper", "--whiten")
-    assert done.stdout.startswith(f"{picture.stem}.wave.apng (80x")
-    with Image.open(f"{picture.stem}.wave.apng") as animation:
+    done = doodled("animate", image, *asked, "--together", "--background", "paper", "--whiten")
+    assert done.stdout.startswith(f"{image.stem}.wave.apng (80x")
+    with Image.open(f"{image.stem}.wave.apng") as animation:
         frames = [np.asarray(frame.convert("RGB")).astype(int) for frame in ImageSequence.Iterator(animation)]
     moves = np.ptp(np.stack(frames), axis=0).max(axis=(0, 2)) > 60  # by column
     assert moves[:40].any()
     assert moves[40:].any()
     assert np.median(frames[0]) == 255
     with pytest.raises(OptionError, match="exclude each other"):
-        doodled("animate", picture, "--together", "--all-figures")
+        doodled("animate", image, "--together", "--all-figures")
 
 
 @gl
@@ -261,7 +261,7 @@ def test_all_names_every_motion(tmp_path: Path) -> None:
 
 
 @gl
-def test_preview_is_written_before_the_animation(server: Server, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preview_is_written_before_the_animation(server: Server, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output, still, gif = (tmp_path / f"me.{suffix}" for suffix in ("mp4", "preview.png", "preview.gif"))
     write, was_there = SceneRendering.write, []
 
@@ -270,7 +270,7 @@ def test_preview_is_written_before_the_animation(server: Server, picture: Path, 
         return write(rendering, *arguments)
 
     monkeypatch.setattr(SceneRendering, "write", noted)
-    done = doodled("animate", picture, "--torchserve-url", server.url, "--size", "400x200", "--fps", "2", "--preview", "-o", output)
+    done = doodled("animate", image, "--torchserve-url", server.url, "--size", "400x200", "--fps", "2", "--preview", "-o", output)
     assert was_there == [(True, True, False)]
     assert f"preview: {still}, {gif}" in done.stderr
     with Image.open(still) as first, Image.open(gif) as frames:

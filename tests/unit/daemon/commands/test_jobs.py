@@ -351,7 +351,7 @@ def test_table_has_local_time_folder_and_outputs(monkeypatch: pytest.MonkeyPatch
     time.tzset()
 
 
-def test_table_of_nothing_says_so() -> None:
+def test_empty_table_has_a_message() -> None:
     assert job_table([]) == "no drawing is waiting, running or failed"
 
 

@@ -63,7 +63,7 @@ def test_a_skeleton_without_a_body_is_explained_and_fails(tmp_path) -> None:
     assert "Bone3" in shown.stdout
 
 
-def test_the_family_of_joint_names_is_said(tmp_path) -> None:
+def test_the_family_of_joint_names_is_reported(tmp_path) -> None:
     path = tmp_path / "wave.bvh"
     spelt = {"UpperArm": "Arm", "LowerArm": "ForeArm", "UpperLeg": "UpLeg", "LowerLeg": "Leg", "Toes": "ToeBase", "Chest": "Spine1"}
 

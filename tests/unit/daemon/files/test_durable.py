@@ -231,7 +231,7 @@ def test_reads_only_regular_files_and_leaks_no_descriptor(tmp_path: Path) -> Non
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("file")
     before = len(list(Path("/proc/self/fd").iterdir()))
-    assert durable.read_content(tmp_path / "file", 3) == b"cont"  # one more, so that whoever reads sees that there is more
+    assert durable.read_content(tmp_path / "file", 3) == b"cont"  # one more, so that the reader sees that there is more
     with durable.open_folder(tmp_path) as folder:
         assert durable.read_content("file", 100, folder) == b"content"
     for name, code in (("folder", errno.EINVAL), ("pipe", errno.EINVAL), ("link", errno.ELOOP), ("nothing", errno.ENOENT)):

@@ -135,7 +135,7 @@ def test_refuses_other_texts_as_job_ids(text: str) -> None:
 )
 def test_temporary_names_are_ignored(name: str) -> None:
     assert is_ignored(name)
-    assert not is_ignored(f"picture of {name.strip('.~$')}.jpg")
+    assert not is_ignored(f"image of {name.strip('.~$')}.jpg")
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_alerts_fire_when_they_should() -> None:
     promtool("test", "rules", "alerts_test.yml")
 
 
-def test_every_alert_is_tested_and_says_what_to_do() -> None:
+def test_every_alert_is_tested_and_has_advice() -> None:
     tests = yaml.safe_load((FILES / "alerts_test.yml").read_text())["tests"]
     fired = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case.get("exp_alerts")}
     assert fired == {alert["alert"] for alert in alerts()}

@@ -77,16 +77,16 @@ class TestPlace:
     def test_sheet_goes_on_where_motions_need_room(self, king: Character) -> None:
         request = RenderRequest(Path("me.jpg"), background=PAPER)
         plan = sheet_plan(sheet_of(king, box_at(king, 0, 0, 600)), [0], request, {}, motion_library({}), name="me")
-        picture = plan.scene.view.picture
-        assert picture is not None
-        assert picture.shape[0] / picture.shape[1] > 600 / 900
-        assert set(np.unique(picture)) <= {*range(178, 183), 255}
+        image = plan.scene.view.background_image
+        assert image is not None
+        assert image.shape[0] / image.shape[1] > 600 / 900
+        assert set(np.unique(image)) <= {*range(178, 183), 255}
 
     def test_without_paper_the_frame_keeps_its_size_and_sees_all(self, king: Character) -> None:
         sheet = sheet_of(king, box_at(king, 30, 30, 100), box_at(king, 700, 400, 150))
         request = RenderRequest(Path("me.jpg"), size=Size(320, 200), background=Background.parse_color("red"))
         view = sheet_plan(sheet, [0, 1], request, {}, motion_library({}), name="me").scene.view
-        assert (view.width, view.height, view.background, view.picture) == (320, 200, (1.0, 0.0, 0.0, 1.0), None)
+        assert (view.width, view.height, view.background, view.background_image) == (320, 200, (1.0, 0.0, 0.0, 1.0), None)
 
     def test_refuses_a_camera_that_does_not_see_the_sheet(self, king: Character) -> None:
         request = RenderRequest(Path("me.jpg"), background=PAPER, camera=CameraChoice.ORIGINAL)

@@ -205,7 +205,7 @@ def test_command_reads_standard_input_without_files(monkeypatch: pytest.MonkeyPa
     assert json.loads(capsys.readouterr().out)["done"] == 1
 
 
-def test_machines_of_a_cluster_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_machines_of_a_cluster_are_distinguished(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ended = [("job.done", "north", 100.0), ("job.done", "north", 300.0), ("job.failed", "south", 50.0), ("job.done", None, 5.0)]
     log = tmp_path / "log.jsonl"
     with log.open("w") as file:

@@ -175,7 +175,7 @@ def test_workers_that_cannot_be_reached_hold_every_job() -> None:
     assert logged.records[1]["open_for_s"] == 3.0
 
 
-def test_lost_worker_says_nothing_about_this_machine() -> None:
+def test_lost_worker_opens_no_breaker() -> None:
     logged = Logged()
     logged.admission.record_start(image("a"), 0.0)
     logged.admission.record_end(image("a"), failed(ErrorType.NO_WORKER), deferred(ErrorType.NO_WORKER), 1.0)

@@ -13,7 +13,7 @@ from daemon.settings import DuplicatePolicy, LogFormat, Settings
 STARTED = Settings.model_validate({"jobs": {"workers": 2}, "inbox": {"duplicates": "skip"}})
 
 
-def test_reload_applies_what_needs_no_restart() -> None:
+def test_reload_applies_settings_that_need_no_restart() -> None:
     read = Settings.model_validate(
         {
             "root": "/elsewhere",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from few_lines_server import Server, picture, server
+from few_lines_server import Server, image, server
 from spool_oracle import ROOT
 
 from daemon.options.inference import InferenceChoice, InferenceRequest
@@ -29,7 +29,7 @@ from daemon.worker.task import Task, task_for
 from pipeline.errors import NoFigureFound
 from pipeline.types import Format
 
-__all__ = ["picture", "server"]
+__all__ = ["image", "server"]
 KING = ROOT / "etc" / "characters" / "stick_king"
 SMALL = JobOptions(("wave",), (Format.GIF,), Size(32, 32), FrameRate.parse("2"))
 gl = pytest.mark.gl
@@ -52,9 +52,9 @@ def task(tmp_path: Path) -> Task:
 
 
 @pytest.fixture
-def drawing(task: Task, picture: Path, server: Server) -> Task:
+def drawing(task: Task, image: Path, server: Server) -> Task:
     """The task of a photograph that the model server knows."""
-    shutil.copy(picture, task.job_folder / "source")
+    shutil.copy(image, task.job_folder / "source")
     return replace(task, inference=InferenceRequest(InferenceChoice.TORCHSERVE, (server.url,)))
 
 
@@ -327,8 +327,8 @@ def archive(task: Task, **entries: bytes) -> Task:
 
 @gl
 @pytest.mark.usefixtures("resources")
-def test_document_is_one_job_that_names_its_failed_pages(drawing: Task, picture: Path) -> None:
-    good = picture.read_bytes()
+def test_document_is_one_job_that_names_its_failed_pages(drawing: Task, image: Path) -> None:
+    good = image.read_bytes()
     result = runner.run_task(archive(drawing, a=good, b=b"no image", c=good))
     assert result.failure is None, result.failure
     assert result.manifest is not None
@@ -346,13 +346,13 @@ def test_document_without_a_good_page_fails_with_the_reason_of_the_first(drawing
 
 @gl
 @pytest.mark.usefixtures("resources")
-def test_pages_beyond_the_deadline_are_left_out(drawing: Task, picture: Path) -> None:
-    assert kind(replace(archive(drawing, a=picture.read_bytes()), deadline_s=0.0)) is ErrorType.INPUT
+def test_pages_beyond_the_deadline_are_left_out(drawing: Task, image: Path) -> None:
+    assert kind(replace(archive(drawing, a=image.read_bytes()), deadline_s=0.0)) is ErrorType.INPUT
 
 
 @gl
 @pytest.mark.usefixtures("resources")
-def test_temporary_error_ends_the_whole_document(drawing: Task, picture: Path) -> None:
-    task = archive(drawing, a=picture.read_bytes())
+def test_temporary_error_ends_the_whole_document(drawing: Task, image: Path) -> None:
+    task = archive(drawing, a=image.read_bytes())
     unreachable = InferenceRequest(InferenceChoice.TORCHSERVE, ("http://127.0.0.1:9",))
     assert kind(replace(task, inference=unreachable, upstream_deadline_s=0.2)) is ErrorType.UPSTREAM

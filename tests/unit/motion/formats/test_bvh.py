@@ -109,7 +109,7 @@ def test_rows_too_long_and_bad_numbers_are_found_together():
     assert "line 21: expected a number, found 'x'" in found
 
 
-def test_names_given_twice_are_told_apart():
+def test_duplicate_names_are_made_unique():
     text = GOOD.replace("    End Site\n    {\n      OFFSET 0 1 0\n    }\n", "    JOINT Hips\n    {\n      OFFSET 0 1 0\n    }\n")
     bvh = bvh_from_text(text)
     assert bvh.joint_names == ("Hips", "Left Arm", "Hips (2)")

@@ -1,4 +1,4 @@
-"""Every format shows the same wave: `GltfSource`, `PointSource`, `DiffusionSource`, `FbxSource`; and what is wrong with a file is said."""
+"""`GltfSource`, `PointSource`, `DiffusionSource`, `FbxSource`: every format gives the same wave, and errors in files are reported."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_one_of_several_clips_is_chosen_by_name_or_number(library, tmp_path) -> 
 
 @pytest.mark.parametrize("prefix", ["J", "mixamorig:"])
 @pytest.mark.parametrize("version", ["VRM", "VRMC_vrm"])
-def test_a_vrm_says_itself_which_bone_is_which(library, tmp_path, version, prefix) -> None:
+def test_bones_of_a_vrm_are_named_by_the_file(library, tmp_path, version, prefix) -> None:
     root, binary = written.wave_gltf()
     bones = {"hips": "Hips", "spine": "Spine", "neck": "Neck", "head": "Head"}
     bones |= {
@@ -150,7 +150,7 @@ def broken(**changes) -> bytes:
         (broken(nodes__0__scale=[1e300, 1e300, 1e300]), "infinitely far away"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_gltf_is_said(tmp_path, content, message) -> None:
+def test_errors_in_a_gltf_are_reported(tmp_path, content, message) -> None:
     path = tmp_path / "wave.gltf"
     path.write_bytes(content)
     with pytest.raises(MotionFileError, match=message):
@@ -204,7 +204,7 @@ def test_world_landmarks_may_begin_after_a_frame_without_a_person(tmp_path) -> N
     assert not PointSource().read(path, None).is_flat
 
 
-def test_a_rate_that_is_not_said_is_noted(library, tmp_path) -> None:
+def test_a_missing_rate_is_noted(library, tmp_path) -> None:
     path = tmp_path / "wave.json"
     path.write_text(json.dumps(POINTS.tolist()))
     assert library.warnings(path) == ("the file does not say its rate: 30 frames a second are taken",)
@@ -280,7 +280,7 @@ def test_legs_that_are_never_seen_hang(library, tmp_path) -> None:
         (json.dumps([[[0, 0, 0]] * 17] * 5), "the hips are never seen"),
     ],
 )
-def test_what_is_wrong_with_keypoints_is_said(tmp_path, content, message) -> None:
+def test_errors_in_keypoints_are_reported(tmp_path, content, message) -> None:
     path = tmp_path / "wave.json"
     path.write_text(content)
     with pytest.raises(MotionFileError, match=message):
@@ -354,7 +354,7 @@ def test_a_damaged_header_is_refused(tmp_path, header) -> None:
         (np.array(["a"]), "no array of numbers"),
     ],
 )
-def test_what_is_wrong_with_an_array_is_said(tmp_path, array, message) -> None:
+def test_errors_in_an_array_are_reported(tmp_path, array, message) -> None:
     np.save(tmp_path / "wave.npy", array)
     with pytest.raises(MotionFileError, match=message):
         DiffusionSource().read(tmp_path / "wave.npy", None)
@@ -446,7 +446,7 @@ def test_a_gap_of_seconds_is_noted(library, tmp_path) -> None:
     gappy[20:50, 9] = 0.0
     path = tmp_path / "gappy.json"
     path.write_text(json.dumps({"fps": 30, "frames": [*gappy[:60].tolist(), None, [], *gappy[60:].tolist()]}))
-    assert "a joint is out of sight for up to 1.0 s: its way is filled in" in library.warnings(path)
+    assert "a joint is out of sight for up to 1.0 s: its path is filled in" in library.warnings(path)
 
 
 def test_nothing_but_a_clip_is_asked_of_a_format_with_one(tmp_path) -> None:
@@ -486,7 +486,7 @@ def rewritten(change) -> bytes:
 
 
 def short_rotations(root: dict, binary: bytes) -> bytes:
-    """The arm's rotations as normalized shorts, which say the same."""
+    """The arm's rotations as normalized shorts, which mean the same."""
     values = np.frombuffer(binary[20 : 20 + 80], "<f4")
     root["bufferViews"].append({"buffer": 0, "byteOffset": len(binary)})
     root["accessors"][1] |= {"componentType": 5122, "normalized": True, "bufferView": 3}
@@ -548,7 +548,7 @@ def with_animation(**changes):
         (at_times(0, 1, np.nan, 3, 4), "infinite or not a number"),
     ],
 )
-def test_what_is_wrong_with_an_animation_is_said(tmp_path, change, message) -> None:
+def test_errors_in_an_animation_are_reported(tmp_path, change, message) -> None:
     path = tmp_path / "wave.glb"
     path.write_bytes(rewritten(change))
     with pytest.raises(MotionFileError, match=message):

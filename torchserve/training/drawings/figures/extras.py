@@ -1,5 +1,5 @@
 # ruff: noqa: RUF005 - adding a pair to an array moves it
-"""What makes figures of one kind differ further: one outline around everything, parts in different colours, trousers, things in
+"""Variations of figures of one kind: one outline around everything, parts in different colors, trousers, things in
 hands, tails, wings and capes.
 """
 
@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from drawings.figures.colours import BRIGHT, Palette, any_of
+from drawings.figures.colors import BRIGHT, Palette, any_of
 from drawings.figures.hand import Hand
 from drawings.figures.limbs import LimbStyle
-from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.marks import INK, Color, Mark, Points
 from drawings.figures.parts import BOTH_LEGS, BodyPart
 from drawings.figures.shapes import arc, arc_lengths, chain_axis, limb, oval, points, smooth
 
@@ -22,14 +22,14 @@ Groups = dict[str, list[Mark]]
 """A figure's marks by part: arms, legs, torso, head, ..."""
 
 
-def merged(parts: list[Mark], fill: Colour | None) -> list[Mark]:
+def merged(parts: list[Mark], fill: Color | None) -> list[Mark]:
     """One outline around all parts, like a gingerbread man's: every part drawn, then every part's inside wiped (and filled)."""
     outlines = [replace(part, fill=None, width=part.width * 1.7) for part in parts]
     insides = [replace(part, strokes=(), fill=fill) for part in parts if part.area is not None]
     return [*outlines, *insides]
 
 
-def in_colours(rng: np.random.Generator, groups: Groups, inks: tuple[Colour, ...]) -> Groups:
+def in_colors(rng: np.random.Generator, groups: Groups, inks: tuple[Color, ...]) -> Groups:
     """Every part in a pen of its own, hair in that of the head."""
     drawn: Groups = {}
     pens = {name: inks[rng.integers(len(inks))] for name in groups if name != "hair"}
@@ -42,24 +42,24 @@ def in_colours(rng: np.random.Generator, groups: Groups, inks: tuple[Colour, ...
 
 
 def flattened(rng: np.random.Generator, groups: Groups, palette: Palette) -> Groups:
-    """Flat vector art: no outlines, every part filled; limbs that are lines get the colour of their part."""
+    """Flat vector art: no outlines, every part filled; limbs that are lines get the color of their part."""
     arms = palette.skin or any_of(rng, BRIGHT)
-    colours = {"legs": palette.bottom, "torso": palette.top, "head": palette.skin, "hair": palette.skin, "behind": palette.accent}
+    colors = {"legs": palette.bottom, "torso": palette.top, "head": palette.skin, "hair": palette.skin, "behind": palette.accent}
     drawn: Groups = {}
     for name, marks in groups.items():
-        colour = colours.get(name, arms) or any_of(rng, BRIGHT)
+        color = colors.get(name, arms) or any_of(rng, BRIGHT)
         drawn[name] = []
         for mark in marks:
             if mark.area is not None and not mark.see_through:
-                fill = mark.fill if mark.fill not in (None, INK) else colour
+                fill = mark.fill if mark.fill not in (None, INK) else color
                 drawn[name].append(replace(mark, fill=fill, ink=fill, width=0.3))
             else:
-                drawn[name].append(replace(mark, ink=colour, width=2.5) if name not in ("head", "hair", "behind") else mark)
+                drawn[name].append(replace(mark, ink=color, width=2.5) if name not in ("head", "hair", "behind") else mark)
     return drawn
 
 
 def silhouette(groups: Groups) -> Groups:
-    """Everything filled with the pen's own colour."""
+    """Everything filled with the pen's own color."""
     return {name: [replace(mark, fill=INK if mark.area is not None else None, ink=INK) for mark in marks] for name, marks in groups.items()}
 
 
@@ -89,7 +89,7 @@ def held_thing(hand: Hand, at: Points, side: int, palette: Palette) -> list[Mark
     return [replace(mark, part=BodyPart.HELD) for mark in _in_hand(hand, kind, at, side, fill)]
 
 
-def _in_hand(hand: Hand, kind: str, at: Points, side: int, fill: Colour | None) -> list[Mark]:
+def _in_hand(hand: Hand, kind: str, at: Points, side: int, fill: Color | None) -> list[Mark]:
     rng = hand.rng
     if kind == "umbrella":
         top = at + (side * rng.uniform(0, 0.08), -rng.uniform(0.3, 0.45))

@@ -6,14 +6,14 @@ from __future__ import annotations
 import numpy as np
 
 from drawings.figures.hand import Hand
-from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.marks import INK, Color, Mark, Points
 from drawings.figures.shapes import arc, oval, points
 
-RED: Colour = (200, 40, 50)
+RED: Color = (200, 40, 50)
 FEATURES = ("dots", "circles", "lashes", "ovals", "lines", "one", "googly", "crosses")
 
 
-def _eye(hand: Hand, kind: str, at: Points, size: float, ink: Colour) -> list[Mark]:
+def _eye(hand: Hand, kind: str, at: Points, size: float, ink: Color) -> list[Mark]:
     if kind in ("dots", "one"):
         grown = size * (1.6 if kind == "one" else 0.55)
         return [hand.blob(oval(at, grown, grown, count=8), ink)]
@@ -32,7 +32,7 @@ def _eye(hand: Hand, kind: str, at: Points, size: float, ink: Colour) -> list[Ma
     return marks
 
 
-def _nose(hand: Hand, at: Points, size: float, ink: Colour) -> list[Mark]:
+def _nose(hand: Hand, at: Points, size: float, ink: Color) -> list[Mark]:
     rng, draw = hand.rng, hand.rng.random()
     if draw < 0.25:
         return [hand.strokes(at + points((0, -size), (-size * 0.8, size), (size * 0.5, size)), ink=ink)]
@@ -43,18 +43,18 @@ def _nose(hand: Hand, at: Points, size: float, ink: Colour) -> list[Mark]:
     return []
 
 
-def _mouth(hand: Hand, at: Points, width: float, ink: Colour) -> list[Mark]:
+def _mouth(hand: Hand, at: Points, width: float, ink: Color) -> list[Mark]:
     rng, draw = hand.rng, hand.rng.random()
-    colour = RED if rng.random() < 0.15 else ink
+    color = RED if rng.random() < 0.15 else ink
     if draw < 0.58:
         up = rng.uniform(0.4, 1.0) if rng.random() < 0.85 else -0.5
-        return [hand.strokes(arc(at - (0, width * 0.4 * up), width, width * up, 0.15, np.pi - 0.15), ink=colour)]
+        return [hand.strokes(arc(at - (0, width * 0.4 * up), width, width * up, 0.15, np.pi - 0.15), ink=color)]
     if draw < 0.7:
-        return [hand.strokes(at + points((-width, 0), (width, 0)), ink=colour)]
+        return [hand.strokes(at + points((-width, 0), (width, 0)), ink=color)]
     if draw < 0.78:
         teeth = np.linspace(-width, width, 9)
         jagged = np.column_stack([teeth, np.where(np.arange(9) % 2, 0.15, -0.15) * width])
-        return [hand.strokes(at + jagged, ink=colour)]
+        return [hand.strokes(at + jagged, ink=color)]
     if draw < 0.87:
         return [hand.shape(arc(at, width, width * 0.7, 0, np.pi), ink=ink, fill=RED if rng.random() < 0.5 else None, see_through=True)]
     if draw < 0.94:
@@ -62,10 +62,10 @@ def _mouth(hand: Hand, at: Points, width: float, ink: Colour) -> list[Mark]:
     return []
 
 
-LENSES: tuple[Colour, ...] = ((215, 250, 255), (255, 255, 255), (240, 240, 220), (40, 40, 45), (90, 120, 200))
+LENSES: tuple[Color, ...] = ((215, 250, 255), (255, 255, 255), (240, 240, 220), (40, 40, 45), (90, 120, 200))
 
 
-def _glasses(hand: Hand, left: Points, right: Points, rx: float, ink: Colour) -> list[Mark]:
+def _glasses(hand: Hand, left: Points, right: Points, rx: float, ink: Color) -> list[Mark]:
     """Two lenses and what joins them: clear ones with the eyes behind, or opaque ones instead of eyes, up to half as wide as the head."""
     rng = hand.rng
     apart = abs(float(left[0] - right[0])) / 2
@@ -73,9 +73,9 @@ def _glasses(hand: Hand, left: Points, right: Points, rx: float, ink: Colour) ->
     middle = (left + right) / 2
     spots = [middle + (side * max(apart, size * rng.uniform(1.0, 1.1)), 0) for side in (1, -1)]
     is_opaque = rng.random() < 0.5
-    colour = LENSES[rng.integers(len(LENSES))] if is_opaque else None
+    color = LENSES[rng.integers(len(LENSES))] if is_opaque else None
     tall = size * rng.uniform(0.75, 1.1)
-    marks = [hand.shape(oval(spot, size, tall, count=18), fill=colour, ink=ink, see_through=not is_opaque) for spot in spots]
+    marks = [hand.shape(oval(spot, size, tall, count=18), fill=color, ink=ink, see_through=not is_opaque) for spot in spots]
     if is_opaque and rng.random() < 0.4:
         marks += [hand.blob(oval(spot + rng.normal(0, size * 0.2, 2), size * 0.2, size * 0.2, count=8), ink) for spot in spots]
     sides = [spot + (side * size, 0) for spot, side in zip(spots, (1, -1), strict=True)]
@@ -85,13 +85,13 @@ def _glasses(hand: Hand, left: Points, right: Points, rx: float, ink: Colour) ->
     return marks
 
 
-def face_marks(hand: Hand, centre: Points, rx: float, ry: float, ink: Colour = INK) -> tuple[list[Mark], Points]:
+def face_marks(hand: Hand, center: Points, rx: float, ry: float, ink: Color = INK) -> tuple[list[Mark], Points]:
     """Eyes, a nose and a mouth, any of which may be missing; and where nose, left and right eye are (the figure's own), `(3, 2)`."""
     rng = hand.rng
     gap, lift, size = rng.uniform(0.25, 0.5) * rx, rng.uniform(0.0, 0.4) * ry, rng.uniform(0.08, 0.2) * min(rx, ry)
     if rng.random() < 0.12:  # bulging
         size, gap = rng.uniform(0.22, 0.42) * min(rx, ry), rng.uniform(0.35, 0.45) * rx
-    middle = centre + (rng.normal(0, 0.08) * rx, 0)
+    middle = center + (rng.normal(0, 0.08) * rx, 0)
     left, right, nose = middle + (gap, -lift), middle - (gap, lift), middle + (0, rng.uniform(0.0, 0.22) * ry)
     landmarks = np.array([nose, left, right])
     if rng.random() < 0.06:

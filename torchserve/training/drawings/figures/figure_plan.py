@@ -1,4 +1,4 @@
-"""What a figure is made of before it has a pose: body, limbs, colors and head of one style."""
+"""The plan of a figure before it has a pose: body, limbs, colors and head of one style."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from drawings.figures.bodies import CREATURES, LINES, TORSOS, BodyPlan, creature, ellipse, torso
-from drawings.figures.colours import Palette, sampled_palette
+from drawings.figures.colors import Palette, sampled_palette
 from drawings.figures.heads import HeadView
 from drawings.figures.limbs import LimbStyle
 from drawings.figures.people import PEOPLE, Build, build_of, limb_lengths, person_limbs, person_palette, person_plan
@@ -23,7 +23,7 @@ LOW_ARMS, LOW_ARMS_OF_LINES = 0.1, 0.25
 
 @dataclass(frozen=True)
 class FigurePlan:
-    """What a figure is made of.
+    """The plan of a figure.
 
     Attributes:
         style: what kind of figure it is labeled as.
@@ -51,14 +51,14 @@ class FigurePlan:
 
     @property
     def is_from_side(self) -> bool:
-        """Whether it may be seen from the side, as far as one can tell."""
+        """Whether the figure may be one that is seen from the side."""
         return self.finish in (*ONE_COLOR, "profile") or self.view.facing != 0
 
 
 def style_plan(rng: np.random.Generator, style: str, filled: float) -> FigurePlan:
     """A figure of one style; `filled` is the probability that a part is colored in."""
     build = build_of(rng, style) if style in PEOPLE else None
-    palette = person_palette(rng, style, coloured=rng.random() < filled + 0.15) if build else sampled_palette(rng, filled)
+    palette = person_palette(rng, style, colored=rng.random() < filled + 0.15) if build else sampled_palette(rng, filled)
     body = person_plan(rng, style, build) if build else _body_plan(rng, style)
     if rng.random() < (LOW_ARMS_OF_LINES if body.kind in LINES else LOW_ARMS) and body.kind != "gown":
         body = replace(body, shoulders=rng.uniform(body.shoulders, 0.95))

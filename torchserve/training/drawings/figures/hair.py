@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drawings.figures.colours import Palette
+from drawings.figures.colors import Palette
 from drawings.figures.hand import Hand
-from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.marks import INK, Color, Mark, Points
 from drawings.figures.shapes import limb, oval, points, smooth
 
 
@@ -19,16 +19,16 @@ class _Hairdresser:
     """Draws in the head's own space, in which the head is a circle of radius 1 about (0, 0)."""
 
     hand: Hand
-    centre: Points
+    center: Points
     scale: Points
-    fill: Colour | None
-    ink: Colour
+    fill: Color | None
+    ink: Color
 
     def area(self, outline: Points, *, closed: bool = True) -> Mark:
-        return self.hand.shape(self.centre + outline * self.scale, fill=self.fill, ink=self.ink, closed=closed)
+        return self.hand.shape(self.center + outline * self.scale, fill=self.fill, ink=self.ink, closed=closed)
 
     def lines(self, *lines: Points, width: float = 1.0) -> Mark:
-        return self.hand.strokes(*(self.centre + line * self.scale for line in lines), ink=self.ink, width=width)
+        return self.hand.strokes(*(self.center + line * self.scale for line in lines), ink=self.ink, width=width)
 
 
 Hairdo = tuple[list[Mark], list[Mark]]
@@ -191,28 +191,28 @@ HAIRDOS: tuple[Callable[[_Hairdresser], Hairdo], ...] = (
 )  # fmt: skip
 
 
-def ear_marks(hand: Hand, centre: Points, rx: float, ry: float, palette: Palette, *, animal: bool = False) -> list[Mark]:
+def ear_marks(hand: Hand, center: Points, rx: float, ry: float, palette: Palette, *, animal: bool = False) -> list[Mark]:
     """Round ears, pointed ones or a bunny's; drawn before the head hides their inner side."""
     rng, draw = hand.rng, hand.rng.uniform(0.45 if animal else 0.0, 1.0)
     if draw < 0.45:
         size = rng.uniform(0.15, 0.28) * rx
-        return [hand.shape(oval(centre + (s * rx * 1.02, 0), size * 0.8, size, count=14), fill=palette.skin) for s in (-1, 1)]
+        return [hand.shape(oval(center + (s * rx * 1.02, 0), size * 0.8, size, count=14), fill=palette.skin) for s in (-1, 1)]
     if draw < 0.65:
         size = rng.uniform(0.3, 0.5) * rx
-        return [hand.shape(oval(centre + (s * rx * 0.75, -ry * 0.85), size, size, count=16), fill=palette.skin) for s in (-1, 1)]
+        return [hand.shape(oval(center + (s * rx * 0.75, -ry * 0.85), size, size, count=16), fill=palette.skin) for s in (-1, 1)]
     if draw < 0.85:
         tips = points((0.35, -0.8), (0.85, -1.5), (0.95, -0.4))
-        return [hand.shape(centre + tips * (s * rx, ry), fill=palette.skin, closed=False) for s in (-1, 1)]
+        return [hand.shape(center + tips * (s * rx, ry), fill=palette.skin, closed=False) for s in (-1, 1)]
     tall = rng.uniform(0.7, 1.2) * ry
     return [
-        hand.shape(oval(centre + (s * rx * 0.45, -ry * 0.8 - tall * 0.7), rx * 0.22, tall, count=18), fill=palette.skin) for s in (-1, 1)
+        hand.shape(oval(center + (s * rx * 0.45, -ry * 0.8 - tall * 0.7), rx * 0.22, tall, count=18), fill=palette.skin) for s in (-1, 1)
     ]
 
 
-def hair_marks(hand: Hand, centre: Points, rx: float, ry: float, fill: Colour | None) -> Hairdo:
+def hair_marks(hand: Hand, center: Points, rx: float, ry: float, fill: Color | None) -> Hairdo:
     """Hair behind the head, and in front of it; one figure in five is bald."""
     rng = hand.rng
     if rng.random() < 0.2:
         return [], []
     ink = fill if fill is not None and rng.random() < 0.6 else INK
-    return HAIRDOS[rng.integers(len(HAIRDOS))](_Hairdresser(hand, centre, np.array([rx, ry]), fill, ink))
+    return HAIRDOS[rng.integers(len(HAIRDOS))](_Hairdresser(hand, center, np.array([rx, ry]), fill, ink))

@@ -1,4 +1,4 @@
-"""The hand that draws: it wobbles, trembles, overshoots, leaves gaps, goes over a line twice."""
+"""Imperfections of hand-drawn lines: wobble, tremor, overshoot, gaps, lines drawn twice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.marks import INK, Color, Mark, Points
 from drawings.figures.shapes import arc_lengths
 
 STEP = 0.018
@@ -15,13 +15,13 @@ STEP = 0.018
 
 @dataclass(frozen=True)
 class Hand:
-    """How steadily somebody draws; amplitudes in figure units.
+    """How steadily a hand draws; amplitudes in figure units.
 
     Attributes:
-        wobble: slow deviation of a line from what was meant.
+        wobble: slow deviation from the intended line.
         tremor: fast deviation.
         slip: how far a closed line misses its own start (positive: overshoots, else a gap), as a share of its length.
-        twice: the chance that a line is gone over again.
+        twice: the chance that a line is drawn a second time.
         corner: how far lines overshoot where two should meet.
     """
 
@@ -34,7 +34,7 @@ class Hand:
 
     @classmethod
     def sampled(cls, rng: np.random.Generator, *, steady: bool = False) -> Hand:
-        """Somebody between a steady adult and a three-year-old; steady: a drawing program's curves."""
+        """The hand of anyone between a steady adult and a three-year-old; steady: more often a drawing program's curves."""
         if steady and rng.random() < 0.7:
             return cls(rng=rng, wobble=0.001, tremor=0.0, slip=0.0)
         skill = rng.random() ** 1.5
@@ -86,8 +86,8 @@ class Hand:
         self,
         ideal: Points,
         *,
-        fill: Colour | None = None,
-        ink: Colour = INK,
+        fill: Color | None = None,
+        ink: Color = INK,
         width: float = 1.0,
         closed: bool = True,
         see_through: bool = False,
@@ -99,17 +99,17 @@ class Hand:
             strokes.append(self.line(drawn))
         return Mark(strokes=tuple(strokes), area=drawn, ink=ink, fill=fill, width=width, see_through=see_through)
 
-    def strokes(self, *ideal: Points, ink: Colour = INK, width: float = 1.0) -> Mark:
+    def strokes(self, *ideal: Points, ink: Color = INK, width: float = 1.0) -> Mark:
         """Mere lines."""
         drawn = [self._overshot(self.line(line)) for line in ideal]
         if self.rng.random() < self.twice:
             drawn += [self.line(line) for line in ideal]
         return Mark(strokes=tuple(drawn), ink=ink, width=width)
 
-    def blob(self, ideal: Points, colour: Colour = INK, width: float = 1.0) -> Mark:
+    def blob(self, ideal: Points, color: Color = INK, width: float = 1.0) -> Mark:
         """A filled spot."""
         drawn = self.line(ideal, closed=True)
-        return Mark(strokes=(drawn,), area=drawn, ink=colour, fill=colour, width=width, see_through=True)
+        return Mark(strokes=(drawn,), area=drawn, ink=color, fill=color, width=width, see_through=True)
 
     def _overshot(self, drawn: Points) -> Points:
         if self.corner <= 0 or len(drawn) < 4:

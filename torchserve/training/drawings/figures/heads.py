@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from drawings.figures.bodies import BodyPlan
-from drawings.figures.colours import Palette
+from drawings.figures.colors import Palette
 from drawings.figures.faces import face_marks
 from drawings.figures.hair import ear_marks, hair_marks
 from drawings.figures.hand import Hand
@@ -19,13 +19,13 @@ from drawings.figures.people import as_back_view, muzzle_marks, profile_face
 from drawings.figures.shapes import half_width, oval, points, turned
 
 
-def head_outline(rng: np.random.Generator, centre: Points, rx: float, ry: float) -> Points:
+def head_outline(rng: np.random.Generator, center: Points, rx: float, ry: float) -> Points:
     """Mostly round, sometimes squarish or narrow below."""
     draw = rng.random()
-    outline = oval(centre, rx, ry, squareness=0.0 if draw < 0.7 else rng.uniform(0.15, 0.9), start=rng.uniform(-np.pi, 0))
+    outline = oval(center, rx, ry, squareness=0.0 if draw < 0.7 else rng.uniform(0.15, 0.9), start=rng.uniform(-np.pi, 0))
     if draw > 0.88:
-        below = np.clip((outline[:, 1] - centre[1]) / ry, 0, 1)
-        outline[:, 0] = centre[0] + (outline[:, 0] - centre[0]) * (1 - 0.45 * below)
+        below = np.clip((outline[:, 1] - center[1]) / ry, 0, 1)
+        outline[:, 0] = center[0] + (outline[:, 0] - center[0]) * (1 - 0.45 * below)
     return outline
 
 
@@ -67,7 +67,7 @@ def head_marks(
     rx = ry * (view.aspect or rng.uniform(0.8, 1.25 if view.half_height is None else 1.1))
     neck = _neck_length(rng, view, ry)
     up = turned(points((0, -1)), lean)[0]
-    centre = neck_from + up * (neck + ry * rng.uniform(0.9, 1.0))
+    center = neck_from + up * (neck + ry * rng.uniform(0.9, 1.0))
     marks: list[Mark] = []
     if neck > 0:
         if style in ("stick", "stick_body") or (view.half_height is None and rng.random() < 0.3):
@@ -78,24 +78,24 @@ def head_marks(
             tube = np.array([low - (half, 0), high - (half, 0), high + (half, 0), low + (half, 0)])
             marks.append(hand.shape(tube, fill=palette.skin, closed=False))
     if view.animal or rng.random() < (0.22 if style != "stick" else 0.08):
-        marks += ear_marks(hand, centre, rx, ry, palette, animal=view.animal)
-    behind, before = ([], []) if view.animal else hair_marks(hand, centre, rx, ry, palette.hair)
-    outline = head_outline(rng, centre, rx, ry)
+        marks += ear_marks(hand, center, rx, ry, palette, animal=view.animal)
+    behind, before = ([], []) if view.animal else hair_marks(hand, center, rx, ry, palette.hair)
+    outline = head_outline(rng, center, rx, ry)
     if style in ("robot", "block"):
-        outline = centre + points((-rx, -ry), (rx, -ry), (rx, ry), (-rx, ry))
+        outline = center + points((-rx, -ry), (rx, -ry), (rx, ry), (-rx, ry))
     elif style == "alien":
-        outline[:, 0] -= np.sign(outline[:, 0] - centre[0]) * np.clip(outline[:, 1] - centre[1], 0, None) * 0.6
-    ears = np.array([centre + (rx * 0.95, 0), centre - (rx * 0.95, 0)])
+        outline[:, 0] -= np.sign(outline[:, 0] - center[0]) * np.clip(outline[:, 1] - center[1], 0, None) * 0.6
+    ears = np.array([center + (rx * 0.95, 0), center - (rx * 0.95, 0)])
     if view.facing:
-        face, landmarks = profile_face(hand, centre, rx, ry, view.facing, palette)
+        face, landmarks = profile_face(hand, center, rx, ry, view.facing, palette)
     else:
-        face, landmarks = face_marks(hand, centre, rx, ry)
+        face, landmarks = face_marks(hand, center, rx, ry)
         landmarks = np.concatenate([landmarks, ears])
     if view.animal:
-        face = [*muzzle_marks(hand, centre, rx, ry, palette), *face]
+        face = [*muzzle_marks(hand, center, rx, ry, palette), *face]
     if view.back:
-        face = as_back_view([], hand, centre, rx, ry, palette)
-    hair = [replace(mark, part=BodyPart.HAIR) for mark in (*behind, *before, *hat_marks(hand, centre, rx, ry, palette.accent))]
+        face = as_back_view([], hand, center, rx, ry, palette)
+    hair = [replace(mark, part=BodyPart.HAIR) for mark in (*behind, *before, *hat_marks(hand, center, rx, ry, palette.accent))]
     skull = [replace(mark, part=BodyPart.HEAD) for mark in (*marks, hand.shape(outline, fill=palette.skin), *face)]
     count = len(behind)
     return hair[:count], [*skull, *hair[count:]], landmarks
@@ -106,8 +106,8 @@ def creature_head_marks(hand: Hand, plan: BodyPlan, palette: Palette, lean: floa
     rng = hand.rng
     share = rng.uniform(0.2, 0.55)
     wide = max(half_width(plan.profile, share), 0.06)
-    centre = points((0, share * plan.length))[0]
-    face, landmarks = face_marks(hand, centre, wide * 0.85, min(wide, 0.3 * plan.length))
+    center = points((0, share * plan.length))[0]
+    face, landmarks = face_marks(hand, center, wide * 0.85, min(wide, 0.3 * plan.length))
     nose = min(landmarks[0, 1], plan.shoulders * plan.length - 0.12 * plan.length)
     landmarks[:, 1] += min(0.0, nose - landmarks[0, 1])
     ears = np.array([landmarks[0] + (wide * 0.8, 0), landmarks[0] - (wide * 0.8, 0)])

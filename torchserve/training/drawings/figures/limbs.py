@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from drawings.figures.hand import Hand
-from drawings.figures.marks import Colour, Mark, Points
+from drawings.figures.marks import Color, Mark, Points
 from drawings.figures.shapes import arc_lengths, chain_axis, limb, normals, oval, smooth, unit
 
 HANDS = ("none", "fork", "ball", "mitten", "fingers", "claw", "stub")
@@ -42,10 +42,10 @@ class LimbStyle:
     tip: float
     end: str
     size: float
-    fill: Colour | None
-    end_fill: Colour | None
+    fill: Color | None
+    end_fill: Color | None
     sleeve: float = 0.0
-    sleeve_fill: Colour | None = None
+    sleeve_fill: Color | None = None
 
 
 def way(side: int, degrees: float) -> Points:
@@ -97,7 +97,7 @@ def _rare_marks(hand: Hand, joints: Points, axis: Points, style: LimbStyle) -> l
 
 
 def _waved(rng: np.random.Generator, axis: Points, *, sharp: bool) -> Points:
-    """A line that goes to and fro across an axis, and ends where it does."""
+    """A zigzag line across an axis, which ends where the axis does."""
     lengths = arc_lengths(axis)
     total = float(lengths[-1])
     turns = max(3, round(total / rng.uniform(0.03, 0.07)))

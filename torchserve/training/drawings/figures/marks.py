@@ -1,4 +1,4 @@
-"""What a figure consists of once it is thought out and before it is painted: marks in drawing order, and its joints."""
+"""A figure between its plan and its painting: marks in drawing order, and its joints."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from drawings.figures.parts import BodyPart
 
 Points = NDArray[np.float64]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 ABSENT, GUESSED, VISIBLE = 0.0, 1.0, 2.0
 """How joints are seen, as COCO counts it."""
-INK: Colour = (-1, -1, -1)
-"""Stands for whatever the medium's own colour is."""
+INK: Color = (-1, -1, -1)
+"""Placeholder for the medium's own color."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Mark:
     Attributes:
         strokes: polylines `(N,2)` float64, in figure units.
         area: polygon `(N,2)` that belongs to the figure, hides what was drawn before it and may be filled.
-        ink: colour of the lines; `INK` for the medium's.
-        fill: colour of the area, `INK` for the medium's, None for bare paper.
+        ink: color of the lines; `INK` for the medium's.
+        fill: color of the area, `INK` for the medium's, None for bare paper.
         width: of the lines, as a multiple of the pen's.
         loose: drawn, but no part of the figure (shadow on the ground, motion lines).
         see_through: does not hide what was drawn before.
@@ -38,8 +38,8 @@ class Mark:
 
     strokes: tuple[Points, ...] = ()
     area: Points | None = None
-    ink: Colour = INK
-    fill: Colour | None = None
+    ink: Color = INK
+    fill: Color | None = None
     width: float = 1.0
     loose: bool = False
     see_through: bool = False
@@ -48,7 +48,7 @@ class Mark:
 
     @property
     def is_solid(self) -> bool:
-        """Whether it is a part of the figure that hides what was drawn before it."""
+        """Whether the mark is a part of the figure that hides earlier marks."""
         return self.area is not None and len(self.area) > 2 and not (self.see_through or self.loose)
 
     @property

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from drawings.figures.bodies import CREATURES, LINES, RARE_TORSOS, TORSOS, BodyPlan, creature, rare_torso, torso
-from drawings.figures.colours import Palette, sampled_palette
+from drawings.figures.colors import Palette, sampled_palette
 from drawings.figures.figure_plan import FigurePlan
 from drawings.figures.heads import HeadView
 from drawings.figures.limbs import FEET, HANDS, LINE_KINDS, RARE_KINDS, LimbStyle
@@ -20,7 +20,7 @@ from drawings.figures.shapes import half_width, turned
 from drawings.figures.stance import limb_style
 
 MIXED = "mixed"
-"""The style of these figures, which only training pictures have."""
+"""The style of these figures, which only training images have."""
 ANY_BUILD = Build((0.05, 0.26), (0.05, 0.24), (0.17, 0.44), (0.12, 0.6), (0.1, 0.6), (0.012, 0.085), (0.016, 0.1))
 """All builds' ranges, and more; each proportion is drawn by itself."""
 WIDEST = 0.28
@@ -42,7 +42,7 @@ MIN_LEANING = 0.05
 def mixed_plan(rng: np.random.Generator, styles: tuple[str, ...], filled: float) -> FigurePlan:
     """A figure of parts of several of the `styles`; `filled` is the probability that a part is colored in."""
     person = PEOPLE[rng.integers(len(PEOPLE))]
-    palette = person_palette(rng, person, coloured=rng.random() < filled + 0.1) if rng.random() < 0.4 else sampled_palette(rng, filled)
+    palette = person_palette(rng, person, colored=rng.random() < filled + 0.1) if rng.random() < 0.4 else sampled_palette(rng, filled)
     body, has_face = _body(rng)
     lengths = limb_lengths(rng, ANY_BUILD)
     arms, legs = (_limbs(rng, styles, palette, length, arm=arm) for arm, length in zip((True, False), lengths, strict=True))

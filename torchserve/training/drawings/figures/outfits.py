@@ -1,5 +1,5 @@
 # ruff: noqa: RUF005 - adding a pair to an array moves it
-"""Clothes over the plain parts of a finished figure: patterns, two colours, straps, bags, scarves, bibs, bands, pads, gloves.
+"""Clothes over the plain parts of a finished figure: patterns, two colors, straps, bags, scarves, bibs, bands, pads, gloves.
 
 Straps, seams and folds cross bodies as limbs do, so that the network learns to tell them apart. A mark belongs to the part that it is on;
 only bags and scarves are `BodyPart.WORN`.
@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from drawings.figures.colours import BRIGHT, SKINS, any_of
+from drawings.figures.colors import BRIGHT, SKINS, any_of
 from drawings.figures.extras import furry
 from drawings.figures.hand import Hand
-from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
+from drawings.figures.marks import INK, Color, DrawnFigure, Mark, Points
 from drawings.figures.parts import ARM, BOTH_LEGS, FOOT, HAND, LEG, LIMB_ROWS, BodyPart
 from drawings.figures.patterns import PATTERNS, lines_inside, part_beyond, pattern_marks
 from drawings.figures.shapes import oval, points, smooth, unit
@@ -32,7 +32,7 @@ LIGHT_FRONTS = {"beast": 0.6, "animal_person": 0.3}
 TUFTED_FRONT = 0.35
 """Share of light chests and bellies whose edge has tufts, as fur's."""
 HANDS_AND_FEET = (*HAND.values(), *FOOT.values())
-LIGHT: tuple[Colour, ...] = ((245, 238, 220), (215, 190, 150), (250, 250, 250), (200, 200, 195))
+LIGHT: tuple[Color, ...] = ((245, 238, 220), (215, 190, 150), (250, 250, 250), (200, 200, 195))
 """Chests and bellies of animals."""
 ACROSS, DOWN = 0, 1
 """A trunk's axes: to the viewer's right, and down its spine."""
@@ -46,7 +46,7 @@ class _Trunk:
         origin: the middle of its upper end, in figure units.
         axes: `(2, 2)`, the unit vectors ACROSS and DOWN.
         local: its outline along these axes, from the origin.
-        coloured: it is filled, so that clothes on it are, too.
+        colored: it is filled, so that clothes on it are, too.
     """
 
     hand: Hand
@@ -54,7 +54,7 @@ class _Trunk:
     origin: Points
     axes: Points
     local: Points
-    coloured: bool
+    colored: bool
 
     @property
     def half_width(self) -> float:
@@ -71,14 +71,14 @@ class _Trunk:
         """A shape given in half widths and lengths."""
         return self.on_page(points(*pairs) * (self.half_width, self.length))
 
-    def colour(self) -> Colour | None:
-        return any_of(self.hand.rng, BRIGHT) if self.coloured or self.hand.rng.random() < 0.15 else None
+    def color(self) -> Color | None:
+        return any_of(self.hand.rng, BRIGHT) if self.colored or self.hand.rng.random() < 0.15 else None
 
-    def area(self, outline: Points, fill: Colour | None, *, closed: bool = True) -> list[Mark]:
+    def area(self, outline: Points, fill: Color | None, *, closed: bool = True) -> list[Mark]:
         """An area, which the caller keeps inside the trunk: it is not cut off."""
         return [replace(self.hand.shape(outline, fill=fill, closed=closed, see_through=fill is None), joints=())]
 
-    def lines(self, *lines: Points, width: float = 1.0, ink: Colour = INK) -> list[Mark]:
+    def lines(self, *lines: Points, width: float = 1.0, ink: Color = INK) -> list[Mark]:
         """Lines as far as they are on the trunk."""
         drawn = [run for line in lines for run in lines_inside(self._outline, self.hand.line(line)[None])]
         return [Mark(tuple(drawn), width=width, ink=ink)] if drawn else []
@@ -88,8 +88,8 @@ class _Trunk:
         assert self.mark.area is not None
         return self.mark.area
 
-    def beyond(self, axis: int, limit: float, fill: Colour | None, *, lower: bool = False) -> list[Mark]:
-        """The trunk from a limit along an axis on (with `lower`, up to it) in another colour, with a line at the limit."""
+    def beyond(self, axis: int, limit: float, fill: Color | None, *, lower: bool = False) -> list[Mark]:
+        """The trunk from a limit along an axis on (with `lower`, up to it) in another color, with a line at the limit."""
         ends = np.full((2, 2), limit)
         other = self.local[:, 1 - axis]
         ends[:, 1 - axis] = other.min(), other.max()
@@ -133,31 +133,31 @@ def _sash(trunk: _Trunk) -> list[Mark]:
         wide, deep = rng.uniform(0.25, 0.6), rng.uniform(0.12, 0.3)
         at, square = (-side * rng.uniform(0.7, 1.1), low), rng.choice([0.0, 0.9])
         bag = trunk.on_page(oval(at, wide, deep, squareness=square) * (trunk.half_width, trunk.length))
-        marks.append(replace(trunk.hand.shape(bag, fill=trunk.colour()), part=BodyPart.WORN))
+        marks.append(replace(trunk.hand.shape(bag, fill=trunk.color()), part=BodyPart.WORN))
     return marks
 
 
 def _jacket(trunk: _Trunk) -> list[Mark]:
-    """Open over a shirt of another colour; or the trunk in halves."""
+    """Open over a shirt of another color; or the trunk in halves."""
     rng = trunk.hand.rng
     gap = trunk.half_width * rng.uniform(0.05, 0.5)
-    colour = trunk.colour()
-    return [*trunk.beyond(ACROSS, gap, colour), *trunk.beyond(ACROSS, -gap, colour, lower=True)]
+    color = trunk.color()
+    return [*trunk.beyond(ACROSS, gap, color), *trunk.beyond(ACROSS, -gap, color, lower=True)]
 
 
 def _two_tone(trunk: _Trunk) -> list[Mark]:
-    """Another colour from a level down or up: trousers up to the chest, a yoke, a jumper."""
+    """Another color from a level down or up: trousers up to the chest, a yoke, a jumper."""
     rng = trunk.hand.rng
-    return trunk.beyond(DOWN, trunk.length * rng.uniform(0.2, 0.85), trunk.colour(), lower=bool(rng.random() >= 0.7))
+    return trunk.beyond(DOWN, trunk.length * rng.uniform(0.2, 0.85), trunk.color(), lower=bool(rng.random() >= 0.7))
 
 
 def _bib(trunk: _Trunk) -> list[Mark]:
     """Overalls: a bib on two braces, with a pocket."""
     rng = trunk.hand.rng
     top, wide = rng.uniform(0.25, 0.45), rng.uniform(0.4, 0.6)
-    colour = trunk.colour()
-    marks = trunk.beyond(DOWN, trunk.length * rng.uniform(0.6, 0.75), colour)
-    marks += trunk.area(trunk.at((-wide, top), (wide, top), (wide, 0.8), (-wide, 0.8)), colour)
+    color = trunk.color()
+    marks = trunk.beyond(DOWN, trunk.length * rng.uniform(0.6, 0.75), color)
+    marks += trunk.area(trunk.at((-wide, top), (wide, top), (wide, 0.8), (-wide, 0.8)), color)
     marks += trunk.lines(*(trunk.at((s * wide * 0.8, top), (s * wide * 0.9, 0.0)) for s in (-1, 1)), width=rng.uniform(1, 3))
     if rng.random() < 0.6:
         marks += trunk.area(trunk.at((-0.2, top + 0.1), (0.2, top + 0.1), (0.2, top + 0.22), (-0.2, top + 0.22)), None)
@@ -167,12 +167,12 @@ def _bib(trunk: _Trunk) -> list[Mark]:
 def _scarf(trunk: _Trunk) -> list[Mark]:
     """Around the neck, an end of it hanging over the chest."""
     rng = trunk.hand.rng
-    colour, thick = trunk.colour(), rng.uniform(0.08, 0.16)
+    color, thick = trunk.color(), rng.uniform(0.08, 0.16)
     wide, side = rng.uniform(0.45, 0.75), rng.choice([-1, 1])
     end = rng.uniform(0.35, 0.8)
     hanging = trunk.at((side * 0.1, 0.05), (side * 0.45, 0.05), (side * rng.uniform(0.4, 0.6), end), (side * 0.1, end))
     around = trunk.on_page(oval((0, 0.03), wide, thick, squareness=0.4) * (trunk.half_width, trunk.length))
-    return [*trunk.area(hanging, colour), *(replace(mark, part=BodyPart.WORN) for mark in trunk.area(around, colour))]
+    return [*trunk.area(hanging, color), *(replace(mark, part=BodyPart.WORN) for mark in trunk.area(around, color))]
 
 
 def _zip(trunk: _Trunk) -> list[Mark]:
@@ -201,7 +201,7 @@ def _letters(trunk: _Trunk) -> list[Mark]:
         for index in range(count)
         for stroke in GLYPHS[names[rng.integers(len(names))]]
     ]
-    return trunk.lines(*strokes, width=rng.uniform(0.7, 2), ink=any_of(rng, BRIGHT) if trunk.coloured else INK)
+    return trunk.lines(*strokes, width=rng.uniform(0.7, 2), ink=any_of(rng, BRIGHT) if trunk.colored else INK)
 
 
 def _folds(trunk: _Trunk) -> list[Mark]:
@@ -226,7 +226,7 @@ def _seams(trunk: _Trunk) -> list[Mark]:
 
 
 def _light_front(trunk: _Trunk) -> list[Mark]:
-    """A chest or a belly of another colour than the sides, as of animals, bare or below an open shirt; perhaps with its muscles."""
+    """A chest or a belly of another color than the sides, as of animals, bare or below an open shirt; perhaps with its muscles."""
     rng = trunk.hand.rng
     top, bottom, narrow = rng.uniform(0.05, 0.5), rng.uniform(0.7, 1.0), rng.uniform(0.45, 0.92)
     front = part_beyond(trunk.local * (narrow, 1.0), np.array([0.0, 1.0]), top * trunk.length)
@@ -237,7 +237,7 @@ def _light_front(trunk: _Trunk) -> list[Mark]:
     round_share = rng.uniform(0.0, 0.6)
     away = front - middle
     around = middle + away / np.maximum(np.hypot(*away.T)[:, None], 1e-6) * np.ptp(front, axis=0).min() / 2
-    fill = any_of(rng, (*SKINS, *LIGHT)) if trunk.coloured else None
+    fill = any_of(rng, (*SKINS, *LIGHT)) if trunk.colored else None
     outline = front + round_share * (around - front)
     if rng.random() < TUFTED_FRONT:
         outline = furry(rng, middle + 0.85 * (outline - middle))  # smaller, so that its tufts stay on the trunk
@@ -283,7 +283,7 @@ def _bands(hand: Hand, mark: Mark, chain: Points) -> list[Mark]:
     return [Mark(tuple(strokes), ink=ink, width=rng.uniform(0.8, 3), see_through=True, joints=mark.joints, part=mark.part)]
 
 
-def _limb_wear(hand: Hand, figure: DrawnFigure, patterns: dict[str, str], colour: Colour) -> dict[int, list[Mark]]:
+def _limb_wear(hand: Hand, figure: DrawnFigure, patterns: dict[str, str], color: Color) -> dict[int, list[Mark]]:
     """Patterns on sleeves and trousers, or bands around limbs: what follows each mark, by its row."""
     rng = hand.rng
     has_bands = rng.random() < 0.2
@@ -294,7 +294,7 @@ def _limb_wear(hand: Hand, figure: DrawnFigure, patterns: dict[str, str], colour
         chain = figure.joints[list(LIMB_ROWS.get(mark.part, LIMB_ROWS[LEG[-1]])), :2]  # of trousers around both legs, one leg will do
         kind = patterns["arms" if mark.part in ARM.values() else "legs"]
         if kind:
-            added[row] = pattern_marks(rng, mark, kind, unit(chain[2] - chain[0]), colour if mark.fill is not None else INK)
+            added[row] = pattern_marks(rng, mark, kind, unit(chain[2] - chain[0]), color if mark.fill is not None else INK)
         elif has_bands and mark.part in LIMB_ROWS:
             added[row] = _bands(hand, mark, chain)
     return added
@@ -315,11 +315,11 @@ def with_outfit(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
     if figure.is_one_area or (rng.random() < PLAIN_SHARE and not has_light_front):
         return figure
     patterns = _sampled_patterns(rng)
-    colour = any_of(rng, BRIGHT) if rng.random() < 0.5 else INK
-    added = _limb_wear(hand, figure, patterns, colour)
+    color = any_of(rng, BRIGHT) if rng.random() < 0.5 else INK
+    added = _limb_wear(hand, figure, patterns, color)
     if found := _trunk_of(hand, figure):
         row, trunk = found
-        ink = colour if trunk.coloured else INK
+        ink = color if trunk.colored else INK
         marks = pattern_marks(rng, trunk.mark, patterns["trunk"], trunk.axes[DOWN], ink) if patterns["trunk"] else []
         if has_light_front:
             marks += _light_front(trunk)

@@ -7,11 +7,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.marks import INK, Color, Mark, Points
 from drawings.figures.shapes import kept_runs, unit
 
 GRID = 96
-"""Cells along the longer side of an area, in which its points are looked up: fine enough for what a pen's width hides."""
+"""Cells along the longer side of an area, in which its points are looked up; a pen's width hides their coarseness."""
 PATTERNS = ("stripes", "stripes", "stripes", "checks", "dots", "stars", "blotches", "scribble", "waves", "shade", "shade")
 """Each as often as it is listed."""
 
@@ -81,7 +81,7 @@ def _shaded_side(rng: np.random.Generator, area: Points, spacing: float) -> list
 
 
 def pattern_strokes(rng: np.random.Generator, kind: str, area: Points, along: Points) -> tuple[list[Points], float]:
-    """The lines of a pattern on an area that lies along a direction, and their width as a multiple of the pen's."""
+    """The lines of a pattern on an area, along a direction, and their width as a multiple of the pen's."""
     size = float(np.ptp(area, axis=0).min())
     spacing = max(size * rng.uniform(0.18, 0.5), 0.014)
     across = np.array([-along[1], along[0]])
@@ -109,9 +109,9 @@ def pattern_strokes(rng: np.random.Generator, kind: str, area: Points, along: Po
     return lines_inside(area, spots + ways), rng.uniform(3.0, 6.0)
 
 
-def pattern_marks(rng: np.random.Generator, mark: Mark, kind: str, along: Points, colour: Colour = INK) -> list[Mark]:
-    """A pattern on a mark's area: part of whatever the mark is part of."""
+def pattern_marks(rng: np.random.Generator, mark: Mark, kind: str, along: Points, color: Color = INK) -> list[Mark]:
+    """A pattern on a mark's area; it belongs to the same body part as the mark."""
     if mark.area is None or len(mark.area) < 3:
         return []
     strokes, width = pattern_strokes(rng, kind, mark.area, along)
-    return [replace(mark, strokes=tuple(strokes), area=None, fill=None, ink=colour, width=width, see_through=True)] if strokes else []
+    return [replace(mark, strokes=tuple(strokes), area=None, fill=None, ink=color, width=width, see_through=True)] if strokes else []

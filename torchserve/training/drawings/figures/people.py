@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from drawings.figures.bodies import BodyPlan
-from drawings.figures.colours import BRIGHT, HAIRS, SKINS, Palette, any_of, varied
+from drawings.figures.colors import BRIGHT, HAIRS, SKINS, Palette, any_of, varied
 from drawings.figures.hand import Hand
 from drawings.figures.limbs import LimbStyle
-from drawings.figures.marks import Colour, Mark, Points
+from drawings.figures.marks import Color, Mark, Points
 from drawings.figures.shapes import half_width, oval, points, smooth, turned
 
 PEOPLE = ("adult", "suit", "child", "chibi", "princess", "profile", "animal_person", "beast")
 FURRY = ("animal_person", "beast")
-DARK: tuple[Colour, ...] = ((30, 32, 48), (22, 22, 26), (50, 46, 44), (36, 48, 72), (62, 30, 40), (70, 70, 76))
-FURS: tuple[Colour, ...] = ((160, 110, 70), (230, 160, 80), (190, 190, 195), (90, 70, 60), (245, 235, 220), (120, 85, 60), (235, 180, 190))
+DARK: tuple[Color, ...] = ((30, 32, 48), (22, 22, 26), (50, 46, 44), (36, 48, 72), (62, 30, 40), (70, 70, 76))
+FURS: tuple[Color, ...] = ((160, 110, 70), (230, 160, 80), (190, 190, 195), (90, 70, 60), (245, 235, 220), (120, 85, 60), (235, 180, 190))
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,9 @@ def person_limbs(rng: np.random.Generator, build: Build, palette: Palette, *, ar
     )
 
 
-def person_palette(rng: np.random.Generator, style: str, *, coloured: bool) -> Palette:
-    """Colours of clothes, skin and hair; none at all for line art."""
-    if not coloured:
+def person_palette(rng: np.random.Generator, style: str, *, colored: bool) -> Palette:
+    """Colors of clothes, skin and hair; none at all for line art."""
+    if not colored:
         hair = any_of(rng, DARK) if rng.random() < 0.2 else None
         return Palette(hair=hair)
     skin = any_of(rng, FURS if style in FURRY else SKINS)
@@ -196,31 +196,31 @@ def _skirt(hand: Hand, plan: BodyPlan, palette: Palette) -> Mark:
     return hand.shape(np.concatenate([right, right[::-1] * (-1, 1)]), fill=palette.bottom, see_through=True)
 
 
-def profile_face(hand: Hand, centre: Points, rx: float, ry: float, facing: int, palette: Palette) -> tuple[list[Mark], Points]:
+def profile_face(hand: Hand, center: Points, rx: float, ry: float, facing: int, palette: Palette) -> tuple[list[Mark], Points]:
     """A face from the side: a nose that sticks out, one eye, half a mouth, an ear; and nose, eyes, ears `(5, 2)`."""
     rng = hand.rng
-    nose = centre + (facing * rx * rng.uniform(1.05, 1.3), ry * rng.uniform(0.0, 0.2))
-    bump = smooth(np.array([centre + (facing * rx * 0.85, -ry * 0.15), nose, centre + (facing * rx * 0.8, ry * 0.35)]), closed=False)
-    eye = centre + (facing * rx * 0.5, -ry * rng.uniform(0.05, 0.25))
-    ear = centre + (-facing * rx * rng.uniform(0.0, 0.25), ry * rng.uniform(-0.05, 0.15))
+    nose = center + (facing * rx * rng.uniform(1.05, 1.3), ry * rng.uniform(0.0, 0.2))
+    bump = smooth(np.array([center + (facing * rx * 0.85, -ry * 0.15), nose, center + (facing * rx * 0.8, ry * 0.35)]), closed=False)
+    eye = center + (facing * rx * 0.5, -ry * rng.uniform(0.05, 0.25))
+    ear = center + (-facing * rx * rng.uniform(0.0, 0.25), ry * rng.uniform(-0.05, 0.15))
     mouth = points((facing * rx * 0.35, ry * 0.5), (facing * rx * 0.8, ry * rng.uniform(0.4, 0.55)))
     marks = [hand.shape(bump, fill=palette.skin, closed=False), hand.blob(oval(eye, rx * 0.09, ry * 0.13, count=10))]
-    marks += [hand.strokes(centre + mouth), hand.shape(oval(ear, rx * 0.16, ry * 0.22, count=12), fill=palette.skin)]
+    marks += [hand.strokes(center + mouth), hand.shape(oval(ear, rx * 0.16, ry * 0.22, count=12), fill=palette.skin)]
     shift = np.array([rx * 0.08, 0.0])
     return marks, np.array([nose, eye + shift, eye - shift, ear + shift, ear - shift])
 
 
-def muzzle_marks(hand: Hand, centre: Points, rx: float, ry: float, palette: Palette) -> list[Mark]:
+def muzzle_marks(hand: Hand, center: Points, rx: float, ry: float, palette: Palette) -> list[Mark]:
     """An animal's muzzle, with a nose."""
     rng = hand.rng
-    low = centre + (0, ry * rng.uniform(0.3, 0.5))
+    low = center + (0, ry * rng.uniform(0.3, 0.5))
     fill = None if palette.skin is None else varied(rng, (245, 230, 210))
     muzzle = hand.shape(oval(low, rx * rng.uniform(0.35, 0.6), ry * rng.uniform(0.3, 0.45)), fill=fill, see_through=True)
     tip = hand.blob(oval(low - (0, ry * 0.2), rx * 0.14, ry * 0.1, count=10), (30, 25, 25))
     return [muzzle, tip]
 
 
-def as_back_view(marks: list[Mark], hand: Hand, centre: Points, rx: float, ry: float, palette: Palette) -> list[Mark]:
+def as_back_view(marks: list[Mark], hand: Hand, center: Points, rx: float, ry: float, palette: Palette) -> list[Mark]:
     """A head whose hair covers all that is seen of it."""
-    cover = oval(centre - (0, ry * 0.08), rx * 1.02, ry * hand.rng.uniform(0.85, 1.05))
+    cover = oval(center - (0, ry * 0.08), rx * 1.02, ry * hand.rng.uniform(0.85, 1.05))
     return [*marks, replace(hand.shape(cover, fill=palette.hair), see_through=False)]

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawings.figures.bodies import LINES, BodyPlan
-from drawings.figures.colours import Palette
-from drawings.figures.extras import Groups, behind_marks, flattened, furry, held_thing, in_colours, merged, silhouette, trousers
+from drawings.figures.colors import Palette
+from drawings.figures.extras import Groups, behind_marks, flattened, furry, held_thing, in_colors, merged, silhouette, trousers
 from drawings.figures.figure_plan import ONE_COLOR, FigurePlan, style_plan
 from drawings.figures.hand import Hand
 from drawings.figures.heads import creature_head_marks, head_marks
 from drawings.figures.limbs import LimbStyle, foot_marks, hand_marks, limb_marks
-from drawings.figures.marks import Colour, DrawnFigure, Mark, Points
+from drawings.figures.marks import Color, DrawnFigure, Mark, Points
 from drawings.figures.mixed import MIXED, mixed_plan, with_bend_or_lean
 from drawings.figures.parts import ARM, FOOT, HAND, LEG, LIMB_ROWS
 from drawings.figures.people import PEOPLE, clothes_marks
@@ -40,11 +40,11 @@ STYLES = (
 )  # fmt: skip
 HELD_OUT_STYLES = ("snow_person", "block", "alien")
 ARM_ROWS, LEG_ROWS = ({side: LIMB_ROWS[limb[side]][1:] for side in (RIGHT, LEFT)} for limb in (ARM, LEG))
-"""The joints along a limb, but for the one that it begins with: where it leaves the body one sees even if it is hidden."""
+"""The joints along a limb without its first: where a limb leaves the body can be seen even if that point is hidden."""
 HEM_SHARE = 0.94
-"""Of the length of a skirt, a dress or a coat: the level at which its legs begin, as people mark them."""
+"""Level at which people mark the start of the legs, as a share of the length of a skirt, a dress or a coat."""
 MIN_LEG_SHARE = 0.25
-"""Share of a leg that is left below its hem: of a gown one sees the feet only, and people mark hips where they would be."""
+"""Least share of a leg that must show below the hem: below a gown only the feet show, and people mark hips where they would be."""
 LOW_HEADS = {"beast": 0.8, "chibi": 0.3, "big_head": 0.3}
 """Share of figures of a style without a neck, whose head covers the top of the trunk; of others LOW_HEAD."""
 LOW_HEAD = 0.06
@@ -63,9 +63,9 @@ HAND_IN_POCKET = 0.5
 SAME_WAY_FEET = 0.15
 """Share of figures that face us with both feet to one side."""
 MIN_CROSSED = 0.028
-"""Half the distance of the hips from which on legs may be crossed: of narrower bodies, one could not tell which leg is which."""
+"""Least half distance of the hips for crossed legs: on narrower bodies, left and right could not be told apart."""
 RAISED_KNEE = 0.04
-"""How little a knee is below its hip, in figure units, when it counts as raised."""
+"""A knee counts as raised if it is less than this below its hip, in figure units."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,14 @@ def _are_entangled(limbs: Limbs) -> bool:
 
 
 def _sampled_arms(rng: np.random.Generator) -> tuple[bool, bool]:
-    """Mostly both; children forget arms."""
+    """Which arms a figure has, the viewer's left first; mostly both, but children forget arms."""
     draw = rng.random()
     return (False, False) if draw < 0.025 else (bool(draw < 0.035), bool(draw >= 0.035)) if draw < 0.045 else (True, True)
 
 
 def _joints(limbs: Limbs, landmarks: Points, body: BodyPlan, has_arms: tuple[bool, bool]) -> NDArray[np.float64]:
     """The 17 joints `(17, 3)`, as people mark them. Of line limbs that meet in one point, shoulders and hips are a little down the line. Of
-    legs that come out of a skirt, hips are near its hem, even where one sees the legs go on inside, and knees are where they can be seen.
+    legs that come out of a skirt, hips are near its hem, even where the legs show through it, and knees are where they can be seen.
     """
     arms, legs = limbs.arms.copy(), limbs.legs.copy()
     if body.skirt and body.kind != "gown":
@@ -154,7 +154,7 @@ def _joints(limbs: Limbs, landmarks: Points, body: BodyPlan, has_arms: tuple[boo
 
 
 def joints_below(leg: Points, level: float) -> Points:
-    """A leg `(3, 2)` as people mark it whose upper part is covered down to a level: from there on, with a knee that can be seen."""
+    """A leg `(3, 2)` whose upper part is covered down to a level, as people mark it: it starts there, and its knee is visible."""
     way = np.concatenate([np.linspace(leg[0], leg[1], 50), np.linspace(leg[1], leg[2], 50)])
     start = int(np.argmax(way[:, 1] >= level)) if (way[:, 1] >= level).any() else len(way)
     if start == 0 or start > (1.0 - MIN_LEG_SHARE) * len(way):
@@ -196,11 +196,11 @@ def drawn_person(
     style: str,
     *,
     filled: float,
-    inks: tuple[Colour, ...] = (),
+    inks: tuple[Color, ...] = (),
     flat: bool = False,
     rare_poses: float = 0.0,
 ) -> DrawnFigure:
-    """A figure of a style, about 1 high; `filled` is the probability that a part is coloured in, `inks` the pens for its parts (none:
+    """A figure of a style, about 1 high; `filled` is the probability that a part is colored in, `inks` the pens for its parts (none:
     one pen for all); `flat` for vector art without outlines; `rare_poses` the probability of a rare pose.
     """
     plan = mixed_plan(rng, STYLES, filled) if style == MIXED else style_plan(rng, style, filled)
@@ -315,8 +315,8 @@ def _behind(hand: Hand, figure: _PosedFigure) -> list[Mark]:
     return behind_marks(hand, body.length, width, figure.limbs.legs[:, 0].mean(axis=0), figure.plan.palette, kind)
 
 
-def _finished(rng: np.random.Generator, groups: Groups, figure: _PosedFigure, inks: tuple[Colour, ...]) -> list[Mark]:
-    """The parts in order, and what concerns all of them: one outline, one colour, many colours."""
+def _finished(rng: np.random.Generator, groups: Groups, figure: _PosedFigure, inks: tuple[Color, ...]) -> list[Mark]:
+    """The parts in order, and what concerns all of them: one outline, one color, many colors."""
     if figure.plan.finish in ONE_COLOR:
         groups = silhouette(groups)
     elif figure.plan.finish == "gingerbread":
@@ -325,5 +325,5 @@ def _finished(rng: np.random.Generator, groups: Groups, figure: _PosedFigure, in
         inside = {id(part) for part in parts}
         return [*merged(parts, figure.plan.palette.top), *(mark for mark in marks if id(mark) not in inside)]
     elif inks:
-        groups = in_colours(rng, groups, inks)
+        groups = in_colors(rng, groups, inks)
     return _ordered(rng, groups, figure)

@@ -106,7 +106,7 @@ def _reaches(rng: np.random.Generator) -> tuple[str, str]:
 
 
 def _run(rng: np.random.Generator, aim: float) -> tuple[Angles, Angles]:
-    """Legs of somebody who runs to one side: one thigh forwards, the other shank up behind."""
+    """Legs of a figure that runs to one side: one thigh forwards, the other shank up behind."""
     front = aim * rng.uniform(25, 80)
     back = -aim * rng.uniform(5, 45)
     # angles are outwards on each limb's own side: the right limb's are mirrored
@@ -124,8 +124,8 @@ def _swinging(rng: np.random.Generator, aim: float) -> tuple[Angles, Angles]:
 
 
 def sampled_pose(rng: np.random.Generator, *, grown_up: bool = False, from_side: bool = False) -> Pose:
-    """How children let figures stand: mostly facing us with arms out, sometimes moving. Who is `grown_up` has the arms along the body,
-    on the hips, in pockets, folded, more often; who is seen `from_side`, as far as one can tell without a face, often runs.
+    """A pose as children draw it: mostly facing us with arms out, sometimes moving. A `grown_up` figure more often has its arms along the
+    body, on the hips, in pockets or folded; a figure drawn `from_side`, if that can be seen without a face, often runs.
     """
     arms, arm_angles = _arms(rng)
     legs, leg_angles = _legs(rng)

@@ -21,20 +21,20 @@ def points(*pairs: tuple[float, float]) -> Points:
     return np.array(pairs, np.float64)
 
 
-def oval(centre: Place, rx: float, ry: float, *, squareness: float = 0.0, start: float = -np.pi / 2, count: int = 28) -> Points:
+def oval(center: Place, rx: float, ry: float, *, squareness: float = 0.0, start: float = -np.pi / 2, count: int = 28) -> Points:
     """A closed superellipse: squareness 0 is an ellipse, 1 nearly a box. The first point isn't repeated."""
     angles = start + np.linspace(0, 2 * np.pi, count, endpoint=False)
     cos, sin = np.cos(angles), np.sin(angles)
     if squareness > 0:
         power = 1 - 0.75 * squareness
         cos, sin = np.sign(cos) * np.abs(cos) ** power, np.sign(sin) * np.abs(sin) ** power
-    return np.column_stack([centre[0] + rx * cos, centre[1] + ry * sin])
+    return np.column_stack([center[0] + rx * cos, center[1] + ry * sin])
 
 
-def arc(centre: Place, rx: float, ry: float, first: float, last: float, *, count: int = 10) -> Points:
+def arc(center: Place, rx: float, ry: float, first: float, last: float, *, count: int = 10) -> Points:
     """Part of an ellipse between two angles in radians (0 is right, positive turns down)."""
     angles = np.linspace(first, last, count)
-    return np.column_stack([centre[0] + rx * np.cos(angles), centre[1] + ry * np.sin(angles)])
+    return np.column_stack([center[0] + rx * np.cos(angles), center[1] + ry * np.sin(angles)])
 
 
 def smooth(corners: Points, *, closed: bool, per_segment: int = 6) -> Points:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from drawings.figures.bodies import LINES, BodyPlan
-from drawings.figures.colours import Palette
+from drawings.figures.colors import Palette
 from drawings.figures.limbs import FEET, HANDS, LimbStyle, way
 from drawings.figures.marks import Points
 from drawings.figures.poses import Pose

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from drawings.figures.bodies import BodyPlan
-from drawings.figures.colours import Palette
+from drawings.figures.colors import Palette
 from drawings.figures.hand import Hand
 from drawings.figures.marks import Mark, Points
 from drawings.figures.shapes import half_width, oval, points, turned
@@ -18,7 +18,7 @@ def _across(plan: BodyPlan, share: float) -> Points:
 
 
 def _details(hand: Hand, plan: BodyPlan, palette: Palette) -> list[Mark]:
-    """What is on a body that stands upright."""
+    """Marks on an upright body."""
     rng, length = hand.rng, plan.length
     marks: list[Mark] = []
     if rng.random() < 0.2 and not plan.skirt:
@@ -50,7 +50,7 @@ def _details(hand: Hand, plan: BodyPlan, palette: Palette) -> list[Mark]:
 
 
 def torso_marks(hand: Hand, plan: BodyPlan, outline: Points, palette: Palette, lean: float) -> list[Mark]:
-    """A body, leaning, and what is on it. The first mark is the body itself."""
+    """A body, leaning, with the marks on it. The first mark is the body itself."""
     spine = points((0, -0.01), (0, plan.length))
     if plan.kind == "line":
         return [hand.strokes(turned(spine, lean))]

@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from drawings.figures.colours import BRIGHT, any_of
+from drawings.figures.colors import BRIGHT, any_of
 from drawings.figures.hand import Hand
-from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
+from drawings.figures.marks import INK, Color, DrawnFigure, Mark, Points
 from drawings.figures.parts import ARM, LEG, LIMB_ROWS
 from drawings.figures.shapes import arc, oval, points, smooth
 from drawings.scenery.animals import beast
@@ -29,7 +29,7 @@ class _Subject:
     """The figure that things are drawn next to, in figure units, and the hand that draws them.
 
     Attributes:
-        filled: the probability that a thing is coloured in.
+        filled: the probability that a thing is colored in.
     """
 
     hand: Hand
@@ -47,7 +47,7 @@ class _Subject:
     def joint(self, row: int) -> Points:
         return np.asarray(self.figure.joints[row, :2])
 
-    def colour(self) -> Colour | None:
+    def color(self) -> Color | None:
         return any_of(self.hand.rng, BRIGHT) if self.hand.rng.random() < self.filled else None
 
     def grip(self) -> tuple[Points, int]:
@@ -82,7 +82,7 @@ def _balloons(subject: _Subject) -> list[Mark]:
         size = rng.uniform(0.14, 0.26)
         knob = oval(top - (0, size * 0.45), size * 0.4, size * 0.5)
         marks.append(subject.hand.strokes(smooth(np.array([grip, bend, top]), closed=False)))
-        marks.append(subject.hand.shape(knob, fill=subject.colour()))
+        marks.append(subject.hand.shape(knob, fill=subject.color()))
     return marks
 
 
@@ -122,11 +122,11 @@ def _name(subject: _Subject) -> list[Mark]:
     """A name over the head, under the feet or beside the trunk, so near that it touches."""
     rng = subject.hand.rng
     size = rng.uniform(0.2, 0.5)
-    centre = (subject.low + subject.high) / 2
+    center = (subject.low + subject.high) / 2
     spots = (
-        np.array([centre[0], subject.low[1] - rng.uniform(-0.02, 0.06)]),
-        np.array([centre[0], subject.high[1] + rng.uniform(-0.02, 0.06)]),
-        centre + (rng.choice(SIDES) * (0.12 + size / 2), rng.uniform(-0.2, 0.2)),
+        np.array([center[0], subject.low[1] - rng.uniform(-0.02, 0.06)]),
+        np.array([center[0], subject.high[1] + rng.uniform(-0.02, 0.06)]),
+        center + (rng.choice(SIDES) * (0.12 + size / 2), rng.uniform(-0.2, 0.2)),
     )
     return subject.put(caption, spots[rng.integers(3)], size)
 
@@ -151,7 +151,7 @@ def _ground(subject: _Subject) -> list[Mark]:
     left, right = subject.low[0] - rng.uniform(0.05, 0.5), subject.high[0] + rng.uniform(0.05, 0.5)
     if rng.random() < 0.6:
         return [subject.hand.strokes(points((left, level), (right, level + rng.normal(0, 0.02))))]
-    fill = subject.colour()
+    fill = subject.color()
     deep = rng.uniform(0.03, 0.12)
     return [subject.hand.shape(points((left, level), (right, level), (right, level + deep), (left, level + deep)), fill=fill)]
 
@@ -206,15 +206,15 @@ def _kite(subject: _Subject) -> list[Mark]:
     at = grip + (side * rng.uniform(0.1, 0.4), -rng.uniform(0.2, 0.6))
     outline = at + points((0, -0.1), (0.07, 0), (0, 0.12), (-0.07, 0))
     line = smooth(np.array([grip, (grip + at) / 2 + rng.normal(0, 0.04, 2), at]), closed=False)
-    return [subject.hand.strokes(line), subject.hand.shape(outline, fill=subject.colour())]
+    return [subject.hand.strokes(line), subject.hand.shape(outline, fill=subject.color())]
 
 
 def _hoop(subject: _Subject) -> list[Mark]:
     """A rope or a hoop around the figure, in front of it or behind."""
     rng = subject.hand.rng
-    centre = (subject.low + subject.high) / 2 + (0, rng.normal(0, 0.1))
+    center = (subject.low + subject.high) / 2 + (0, rng.normal(0, 0.1))
     wide = float(np.ptp([subject.low[0], subject.high[0]])) * rng.uniform(0.4, 0.8)
-    return [subject.hand.strokes(arc(centre, wide, wide * rng.uniform(0.15, 1.2), 0, 2 * np.pi * rng.uniform(0.5, 1), count=24))]
+    return [subject.hand.strokes(arc(center, wide, wide * rng.uniform(0.15, 1.2), 0, 2 * np.pi * rng.uniform(0.5, 1), count=24))]
 
 
 BEHIND: tuple[Callable[[_Subject], list[Mark]], ...] = (

@@ -6,21 +6,21 @@ from collections.abc import Callable
 
 import numpy as np
 
-from drawings.figures.colours import BRIGHT, any_of
+from drawings.figures.colors import BRIGHT, any_of
 from drawings.figures.faces import face_marks
 from drawings.figures.hand import Hand
-from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.marks import INK, Color, Mark, Points
 from drawings.figures.shapes import arc, oval, points, smooth
 
 Thing = Callable[[Hand, float], list[Mark]]
-"""Draws a thing; the number is the probability that a part is coloured in."""
+"""Draws a thing; the number is the probability that a part is colored in."""
 
 
-def fill_of(hand: Hand, filled: float, colour: Colour | None = None) -> Colour | None:
-    """A colour for a part of a thing, or bare paper."""
+def fill_of(hand: Hand, filled: float, color: Color | None = None) -> Color | None:
+    """A color for a part of a thing, or bare paper."""
     if hand.rng.random() >= filled:
         return None
-    return any_of(hand.rng, (colour,) if colour is not None else BRIGHT)
+    return any_of(hand.rng, (color,) if color is not None else BRIGHT)
 
 
 def middle(x: float, y: float) -> Points:
@@ -101,10 +101,10 @@ def flower(hand: Hand, filled: float) -> list[Mark]:
         hand.shape(smooth(points((0.5, 0.8), (0.5 + s * 0.14, 0.68), (0.5 + s * 0.22, 0.72), (0.5 + s * 0.12, 0.8)), closed=True))
         for s in (-1, 1)[: int(rng.integers(0, 3))]
     ]
-    colour = fill_of(hand, filled)
+    color = fill_of(hand, filled)
     angles = np.linspace(0, 2 * np.pi, count, endpoint=False)
     marks += [
-        hand.shape(oval((0.5 + np.cos(a) * size * 1.5, 0.25 + np.sin(a) * size * 1.5), size * 0.9, size * 0.9, count=14), fill=colour)
+        hand.shape(oval((0.5 + np.cos(a) * size * 1.5, 0.25 + np.sin(a) * size * 1.5), size * 0.9, size * 0.9, count=14), fill=color)
         for a in angles
     ]
     marks.append(hand.shape(oval((0.5, 0.25), size, size, count=16), fill=fill_of(hand, filled, (250, 210, 60))))
@@ -190,7 +190,7 @@ def boat(hand: Hand, filled: float) -> list[Mark]:
 
 
 def rainbow(hand: Hand, filled: float) -> list[Mark]:
-    """Bows, in colours if there are some."""
+    """Bows, in colors if there are some."""
     del filled
     bows = np.linspace(0.5, 0.3, int(hand.rng.integers(3, 7)))
     return [

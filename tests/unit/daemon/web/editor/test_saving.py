@@ -18,8 +18,8 @@ from pipeline.adapters.reading.image_reader import read_drawing
 from pipeline.errors import ConfigError, OptionError, OutputFailed
 from pipeline.files.character_configs import read_character_config
 from pipeline.files.character_files import read_character, write_character
+from pipeline.files.image_files import read_mask
 from pipeline.files.layer_files import has_edited_layers
-from pipeline.files.picture_files import read_mask
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.types import LayerLabel
 

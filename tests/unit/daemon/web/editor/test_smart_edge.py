@@ -39,7 +39,7 @@ def test_refuses_bands_without_a_size(points: list[tuple[int, int]], radius: flo
         snapped_mask(*drawing(), points, radius)
 
 
-def test_band_outside_the_picture_changes_nothing() -> None:
+def test_band_outside_the_image_changes_nothing() -> None:
     rgb, exact = drawing()
     assert np.array_equal(snapped_mask(rgb, exact, [(-500, -500)], 5), exact)
 

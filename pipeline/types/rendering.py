@@ -111,20 +111,20 @@ class Canvas:
     Attributes:
         width, height: pixels.
         background: RGBA, 0..1, straight alpha.
-        picture: (h, w, 4) uint8, stretched over the frame, or None.
+        image: (h, w, 4) uint8, stretched over the frame, or None.
         view_projection: (4, 4) float32: world -> clip space, column vectors, y up.
     """
 
     width: int
     height: int
     background: tuple[float, float, float, float]
-    picture: Bytes | None
+    background_image: Bytes | None
     view_projection: Singles
 
     @property
     def is_opaque(self) -> bool:
         """Whether the background covers every pixel."""
-        if self.picture is not None and bool(np.all(self.picture[..., 3] == 255)):
+        if self.background_image is not None and bool(np.all(self.background_image[..., 3] == 255)):
             return True
         return self.background[3] >= 1.0
 

@@ -1,4 +1,4 @@
-"""Strangers' pictures: each with the right outcome."""
+"""Untrusted images: each has the right outcome."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, FOREIGN_ERROR
 from pipeline.errors import DecodeError, DecodeReason
 from pipeline.types import Drawing
 from pipeline.types.decode_limits import DecodeLimits
-from tests.unit.adapters.reading import picture_corpus as corpus
+from tests.unit.adapters.reading import image_corpus as corpus
 
 WHITE = (255, 255, 255)
 LOSSY = 10
@@ -71,20 +71,20 @@ def test_colors_come_out_as_they_went_in(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RAMPS)
-def test_grays_of_any_depth_keep_black_white_and_what_lies_between(name: str) -> None:
+def test_grays_of_any_depth_keep_black_white_and_levels_between(name: str) -> None:
     drawing = drawing_of(name)
     assert np.abs(drawing.rgb[..., 0] - corpus.ramp() * 255).max() <= LOSSY
     assert np.ptp(drawing.rgb.astype(int), axis=2).max() == 0
 
 
-def test_twelve_bits_in_sixteen_are_not_taken_for_a_dark_picture() -> None:
+def test_twelve_bits_in_sixteen_are_not_taken_for_a_dark_image() -> None:
     packed = np.repeat(np.array([[0xFF, 0xFF, 0xFF]], np.uint8), 32 * 32 // 2, axis=0).reshape(32, -1)
     source = corpus.tiff_of(packed, width=(("I"), (32,)), bits=("H", (12,)))
     assert drawing_of("twelve.tif", source).rgb.min() == 255
 
 
 @pytest.mark.parametrize("name", ["one_bit.png", "fax.tif", "one_bit.bmp"])
-def test_one_bit_pictures_are_black_and_white(name: str) -> None:
+def test_one_bit_images_are_black_and_white(name: str) -> None:
     drawing = drawing_of(name)
     assert set(np.unique(drawing.rgb)) == {0, 255}
     assert drawing.rgb[:, :8].mean() < drawing.rgb[:, -8:].mean()
@@ -122,16 +122,16 @@ def test_gray_with_alpha_and_with_a_transparent_level() -> None:
 
 
 @pytest.mark.parametrize("level", [0, 255])
-def test_an_alpha_that_says_nothing_is_dropped(level: int) -> None:
-    picture = corpus.scene().convert("RGBA")
-    picture.putalpha(level)
-    drawing = drawing_of("flat.png", corpus.saved(picture, "PNG"))
+def test_a_uniform_alpha_is_dropped(level: int) -> None:
+    image = corpus.scene().convert("RGBA")
+    image.putalpha(level)
+    drawing = drawing_of("flat.png", corpus.saved(image, "PNG"))
     assert drawing.alpha is None
     assert_scene(drawing)
     assert bool(drawing.notes) == (level == 0)
 
 
-def test_a_hidden_color_does_not_bleed_when_a_transparent_picture_is_reduced() -> None:
+def test_a_hidden_color_does_not_bleed_when_a_transparent_image_is_reduced() -> None:
     small = drawing_of("rgba.png", limits=replace(DEFAULT_LIMITS, working_side=43))
     assert small.alpha is not None
     seen = small.rgb[2:13][small.alpha[2:13] > 20].astype(int)
@@ -151,7 +151,7 @@ def test_a_color_profile_is_converted_and_a_broken_one_ignored() -> None:
     assert "fit" in " ".join(misfit.notes)
 
 
-def test_only_the_first_picture_of_several_is_used_and_that_is_said() -> None:
+def test_only_the_first_image_of_several_is_used_with_a_note() -> None:
     for name in ("moving.png", "moving.webp", "pages.tif"):
         assert any("first" in note for note in drawing_of(name).notes), name
 
@@ -187,7 +187,7 @@ def test_big_endian_exif_is_understood_and_alpha_turned_along() -> None:
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\xee" * 40])
-def test_broken_exif_leaves_the_picture_as_it_is(exif: bytes) -> None:
+def test_broken_exif_leaves_the_image_as_it_is(exif: bytes) -> None:
     assert_scene(decode_drawing(corpus.saved(corpus.scene(), "JPEG", quality=95, exif=exif), name="photo.jpg"))
     odd = corpus.saved(corpus.scene(), "JPEG", quality=95, exif=corpus.exif_block(9))
     assert_scene(decode_drawing(odd, name="photo.jpg"))
@@ -230,14 +230,14 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("what", FOREIGN)
-def test_what_is_no_picture_is_refused_by_its_name_and_with_advice(what: str) -> None:
+def test_what_is_no_image_is_refused_by_its_name_and_with_advice(what: str) -> None:
     source, named = FOREIGN[what]
     error = refusal(source)
     assert error.reason is DecodeReason.UNSUPPORTED
     assert named in error.summary
 
 
-def test_a_raw_file_is_told_from_the_preview_it_begins_with() -> None:
+def test_a_raw_file_is_not_taken_for_the_preview_it_begins_with() -> None:
     preview = {254: ("I", (1,)), 330: ("I", (8,)), 256: ("I", (32,)), 257: ("I", (32,))}
     for tags in (preview, {50706: ("I", (4,))}):
         assert "raw" in refusal(corpus.tiff(tags, bytes(16)), "photo.nef").summary
@@ -349,7 +349,7 @@ def test_the_limits_are_those_given() -> None:
     assert reasons == [DecodeReason.TOO_MANY_BYTES, *[DecodeReason.TOO_MANY_PIXELS] * 3, DecodeReason.TOO_SMALL]
 
 
-def test_a_tiny_picture_and_one_that_is_tiny_when_reduced_are_too_small() -> None:
+def test_a_tiny_image_and_one_that_is_tiny_when_reduced_are_too_small() -> None:
     assert refusal(corpus.saved(corpus.scene(15, 200), "PNG")).reason is DecodeReason.TOO_SMALL
     assert refusal(corpus.saved(corpus.scene(8000, 20), "PNG")).reason is DecodeReason.TOO_SMALL
 
@@ -358,7 +358,7 @@ def test_a_tiny_picture_and_one_that_is_tiny_when_reduced_are_too_small() -> Non
 @pytest.mark.parametrize(
     "name", ["rgb.png", "cmyk.jpg", "gray16.png", "palette_key.png", "rgba.heic", "turned.tif", "one_bit.png", "lab.tif"]
 )
-def test_a_big_picture_is_reduced_to_the_working_size(name: str, side: int) -> None:
+def test_a_big_image_is_reduced_to_the_working_size(name: str, side: int) -> None:
     drawing = drawing_of(name, limits=replace(DEFAULT_LIMITS, working_side=side))
     assert 0.75 * side <= max(drawing.rgb.shape) <= side
     assert drawing.rgb.shape[1] / drawing.rgb.shape[0] == pytest.approx(4 / 3, rel=0.05)
@@ -367,8 +367,8 @@ def test_a_big_picture_is_reduced_to_the_working_size(name: str, side: int) -> N
 
 def test_a_jpeg_is_reduced_while_it_is_decoded() -> None:
     source, limits = SAMPLES["big.jpg"], replace(DEFAULT_LIMITS, working_side=200)
-    picture, size = codecs.open_image(ImageKind.JPEG, source, limits, "big.jpg")
-    assert (size, picture.size) == ((700, 500), (175, 125))
+    image, size = codecs.open_image(ImageKind.JPEG, source, limits, "big.jpg")
+    assert (size, image.size) == ((700, 500), (175, 125))
     assert_scene(drawing_of("big.jpg", limits=limits))
 
 
@@ -418,7 +418,7 @@ def test_a_jpeg_without_its_end_marker_is_read_but_no_pixel_may_be_missing() -> 
     assert refusal(SAMPLES["progressive.jpg"][:-2]).reason is DecodeReason.TRUNCATED
 
 
-def test_what_follows_a_picture_is_none_of_our_business() -> None:
+def test_what_follows_an_image_is_none_of_our_business() -> None:
     for name in ("rgb.png", "rgb.jpg", "still.gif", "rgb.bmp"):
         assert_scene(drawing_of(name, SAMPLES[name] + b"\0\0\0\x18ftypmp42" + bytes(500)))
 
@@ -473,7 +473,7 @@ _CODEC_MODULES = (
 
 
 def raised_in(module: ModuleType) -> set[type[BaseException]]:
-    """The classes of every `raise` and `warn` in a module's source that can be told by name."""
+    """The classes that a module's source names in `raise` and `warn`."""
     named = set()
     for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Raise) and node.exc is not None:

@@ -32,7 +32,7 @@ def read_rgba(path: Path, *, upright: bool = False) -> Bytes:
     `upright` applies the EXIF orientation.
 
     Raises:
-        FileProblems: the picture is missing, damaged or too big.
+        FileProblems: the image is missing, damaged or too big.
     """
     return np.array(_eight_bits(_open_image(path, upright=upright)).convert("RGBA"), dtype=np.uint8)
 
@@ -41,11 +41,11 @@ def read_rgba_with_texts(path: Path) -> tuple[Bytes, dict[str, str]]:
     """As `read_rgba`, and the texts that a PNG holds, by keyword.
 
     Raises:
-        FileProblems: the picture is missing, damaged or too big.
+        FileProblems: the image is missing, damaged or too big.
     """
-    picture = _open_image(path)
-    texts = {key: value for key, value in picture.info.items() if isinstance(key, str) and isinstance(value, str)}
-    return np.array(_eight_bits(picture).convert("RGBA"), dtype=np.uint8), texts
+    image = _open_image(path)
+    texts = {key: value for key, value in image.info.items() if isinstance(key, str) and isinstance(value, str)}
+    return np.array(_eight_bits(image).convert("RGBA"), dtype=np.uint8), texts
 
 
 def read_mask(path: Path) -> Bools:
@@ -54,13 +54,13 @@ def read_mask(path: Path) -> Bools:
     Transparent pixels are outside. A mask saved as 0 and 1 instead of 0 and 255 is accepted.
 
     Raises:
-        FileProblems: the picture is missing, damaged or too big.
+        FileProblems: the image is missing, damaged or too big.
     """
-    picture = _eight_bits(_open_image(path))
-    gray = np.array(picture.convert("RGBA").convert("L"), dtype=np.uint8)
+    image = _eight_bits(_open_image(path))
+    gray = np.array(image.convert("RGBA").convert("L"), dtype=np.uint8)
     inside: Bools = gray >= (MASK_LEVEL if gray.max(initial=0) > 1 else 1)
-    if picture.has_transparency_data:
-        inside &= np.array(picture.convert("RGBA").getchannel("A"), dtype=np.uint8) >= MASK_LEVEL
+    if image.has_transparency_data:
+        inside &= np.array(image.convert("RGBA").getchannel("A"), dtype=np.uint8) >= MASK_LEVEL
     return inside
 
 
@@ -82,12 +82,12 @@ def write_palette_png(path: Path, indices: Bytes, colors: Sequence[tuple[int, in
     Raises:
         OutputFailed: the disk refused.
     """
-    picture, stored = Image.fromarray(indices, "L"), PngInfo()
-    picture.putpalette(bytes(level for color in colors for level in color))
+    image, stored = Image.fromarray(indices, "L"), PngInfo()
+    image.putpalette(bytes(level for color in colors for level in color))
     for keyword, text in texts.items():
         stored.add_text(keyword, text)
     encoded = io.BytesIO()
-    picture.save(encoded, "PNG", pnginfo=stored)
+    image.save(encoded, "PNG", pnginfo=stored)
     _write(path, encoded.getvalue())
 
 
@@ -100,11 +100,11 @@ def _write(path: Path, content: bytes) -> None:
 
 def _open_image(path: Path, *, upright: bool = False) -> Image.Image:
     try:
-        with Image.open(path, formats=_FORMATS) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise FileProblems(path, [f"the image is too big: expected at most {MAX_PIXELS} pixels, found {picture.size}"])
-            picture.load()
-            return ImageOps.exif_transpose(picture) if upright else picture
+        with Image.open(path, formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise FileProblems(path, [f"the image is too big: expected at most {MAX_PIXELS} pixels, found {image.size}"])
+            image.load()
+            return ImageOps.exif_transpose(image) if upright else image
     except FileNotFoundError as error:
         raise FileProblems(path, ["the image is missing"]) from error
     except Image.DecompressionBombError as error:
@@ -113,10 +113,10 @@ def _open_image(path: Path, *, upright: bool = False) -> Image.Image:
         raise FileProblems(path, [f"the image can't be read: {error}"]) from error
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
+def _eight_bits(image: Image.Image) -> Image.Image:
     """Scale 16-bit gray to 8 bits; Pillow would clip it."""
-    if not picture.mode.startswith(("I", "F")):
-        return picture
-    values = np.array(picture, dtype=np.float64)
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.array(image, dtype=np.float64)
     scale = 257.0 if values.max(initial=0) > 255 else 1.0
     return Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Pictures of every pixel format."""
+"""Images of every pixel format."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import FileProblems, OutputFailed
-from pipeline.files import picture_files
-from pipeline.files.picture_files import read_mask, read_rgba, write_png
+from pipeline.files import image_files
+from pipeline.files.image_files import read_mask, read_rgba, write_png
 
 COLORS = np.zeros((4, 5, 3), np.uint8)
 COLORS[1:3, 1:4] = 255
@@ -35,9 +35,9 @@ def test_transparent_pixels_are_outside(tmp_path):
 
 
 def test_a_palette_with_a_transparent_color_keeps_it(tmp_path):
-    picture = Image.fromarray((~INSIDE).astype(np.uint8)).convert("P")
-    picture.putpalette([255, 0, 0, 0, 255, 0])
-    picture.save(tmp_path / "a.png", transparency=1)
+    image = Image.fromarray((~INSIDE).astype(np.uint8)).convert("P")
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    image.save(tmp_path / "a.png", transparency=1)
     rgba = read_rgba(tmp_path / "a.png")
     assert np.array_equal(rgba[..., 3] == 255, INSIDE)
     assert rgba[1, 1].tolist() == [255, 0, 0, 255]
@@ -63,18 +63,18 @@ def test_photographs_are_turned_upright_on_demand(tmp_path):
     assert read_rgba(tmp_path / "a.png", upright=True).shape == (5, 4, 4)
 
 
-def test_a_program_is_no_picture(tmp_path):
+def test_a_program_is_no_image(tmp_path):
     """Pillow would run it, with Ghostscript, and wait for its end."""
     (tmp_path / "a.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 60\n%%EndComments\n{} loop\n")
     with pytest.raises(FileProblems, match="cannot identify image file"):
         read_rgba(tmp_path / "a.png")
 
 
-def test_broken_missing_and_huge_pictures_are_refused(tmp_path, monkeypatch):
+def test_broken_missing_and_huge_images_are_refused(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     with pytest.raises(FileProblems, match="is missing"):
         read_rgba(path)
-    path.write_bytes(b"no picture")
+    path.write_bytes(b"no image")
     with pytest.raises(FileProblems, match="can't be read"):
         read_rgba(path)
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(path)
@@ -82,7 +82,7 @@ def test_broken_missing_and_huge_pictures_are_refused(tmp_path, monkeypatch):
     with pytest.raises(FileProblems, match="can't be read"):
         read_rgba(path)
     Image.fromarray(COLORS).save(path)
-    monkeypatch.setattr(picture_files, "MAX_PIXELS", 19)
+    monkeypatch.setattr(image_files, "MAX_PIXELS", 19)
     with pytest.raises(FileProblems, match="too big"):
         read_rgba(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2)

@@ -1,6 +1,6 @@
 """Fuzzes the decoder: seeded mutations of the corpus, decode_drawing in a child process until the time is up.
 
-    python tests/benchmarks/fuzz_pictures.py --minutes 10 [--seed 0] [--keep FOLDER]
+    python tests/benchmarks/fuzz_images.py --minutes 10 [--seed 0] [--keep FOLDER]
 
 Ends with status 1 if a decode crashed the process, hung, raised anything but DecodeError, warned, or took more memory than allowed.
 The inputs to blame are kept in FOLDER. Prints what came out of how many files, the slowest, and the peak memory of the process.
@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from pipeline.adapters.reading.image_reader import decode_drawing  # noqa: E402 - the script finds its own checkout
 from pipeline.errors import DecodeError  # noqa: E402
-from tests.unit.adapters.reading import picture_corpus  # noqa: E402
+from tests.unit.adapters.reading import image_corpus  # noqa: E402
 
 ALLOWED_BYTES = 10**9
 ADDRESS_SPACE_BYTES = 6 * 10**9
@@ -39,14 +39,12 @@ ODD_NUMBERS = (0, 1, 2, 15, 16, 255, 256, 4095, 9000, 30_000, 32_767, 32_768, 65
 
 
 def seeds() -> dict[str, bytes]:
-    big = picture_corpus.scene(1600, 1200)
-    extra = {
-        f"{name}.{suffix}": picture_corpus.photographed(name, 7) for name, suffix in (("PNG", "png"), ("TIFF", "tif"), ("HEIF", "heic"))
-    }
-    extra |= {"wide.jpg": picture_corpus.saved(big, "JPEG"), "wide.heic": picture_corpus.saved(big, "HEIF", tile_size=512)}
-    extra |= {"wide_progressive.jpg": picture_corpus.saved(big, "JPEG", progressive=True)}
-    extra |= {"tiles.tif": picture_corpus.saved(big, "TIFF", compression="tiff_lzw", tiffinfo={278: 64})}
-    return {**picture_corpus.samples(), **extra}
+    big = image_corpus.scene(1600, 1200)
+    extra = {f"{name}.{suffix}": image_corpus.photographed(name, 7) for name, suffix in (("PNG", "png"), ("TIFF", "tif"), ("HEIF", "heic"))}
+    extra |= {"wide.jpg": image_corpus.saved(big, "JPEG"), "wide.heic": image_corpus.saved(big, "HEIF", tile_size=512)}
+    extra |= {"wide_progressive.jpg": image_corpus.saved(big, "JPEG", progressive=True)}
+    extra |= {"tiles.tif": image_corpus.saved(big, "TIFF", compression="tiff_lzw", tiffinfo={278: 64})}
+    return {**image_corpus.samples(), **extra}
 
 
 def mutant(source: bytes, other: bytes, dice: random.Random) -> bytes:
@@ -76,7 +74,7 @@ def mutant(source: bytes, other: bytes, dice: random.Random) -> bytes:
 
 
 def with_checksums(source: bytes) -> bytes:
-    """A PNG with its chunks' checksums put right, so that the damage gets past them; anything else as it is."""
+    """A PNG with corrected checksums of its chunks, so that the damage gets past them; anything else unchanged."""
     if not source.startswith(b"\x89PNG\r\n\x1a\n"):
         return source
     held, at = bytearray(source), 8
@@ -94,7 +92,7 @@ def peak_bytes() -> int:
 
 
 def child(seed: int, seconds: float, current: Path, keep: Path) -> None:
-    """Decode until the time is up; the mutant at hand lies in `current`, for whoever finds this process dead."""
+    """Decode until the time is up. The present mutant is in `current`, to be found if this process dies."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
     corpus, dice = seeds(), random.Random(seed)
     warnings.simplefilter("error")
@@ -106,7 +104,7 @@ def child(seed: int, seconds: float, current: Path, keep: Path) -> None:
         source = mutant(corpus[name], corpus[dice.choice(names)], dice)
         current.write_bytes(source)
         start = time.process_time()
-        signal.setitimer(signal.ITIMER_PROF, HANG_S)  # of processor time: a busy machine is no hang
+        signal.setitimer(signal.ITIMER_PROF, HANG_S)  # of processor time: a busy machine does not count as a hang
         try:
             drawing = decode_drawing(source, name=name)
             outcome = "drawing" if drawing.rgb.size else "nothing"
@@ -132,18 +130,18 @@ def kept(source: bytes, name: str, why: str, keep: Path) -> str:
 
 
 def ended_by(status: int) -> str:
-    """SIGPROF is a decode that used HANG_S of processor time; SIGKILL comes from outside: the kernel's, for memory, or a person's."""
+    """Name what ended the child: SIGPROF: a decode used HANG_S of processor time. SIGKILL: from the kernel, for memory, or from a user."""
     return f"the child was ended by {signal.Signals(-status).name}" if status < 0 else f"the child ended with status {status}"
 
 
 def run(seed: int, seconds: float, keep: Path) -> dict[str, Any]:
-    """One child to its end, and what came of it."""
+    """Run one child until it ends; returns its outcome."""
     with tempfile.TemporaryDirectory() as folder:
         current = Path(folder) / "current"
         stuck = False
         command = [sys.executable, __file__, "--child", str(seed), str(seconds), str(current), str(keep)]
         with (
-            (keep / "stderr.log").open("a", encoding="utf-8") as words,  # libtiff tells the terminal of every fault
+            (keep / "stderr.log").open("a", encoding="utf-8") as words,  # libtiff prints every fault
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words, text=True) as process,
         ):
             try:

@@ -1,4 +1,4 @@
-"""Pictures of every format, mode and oddity, made in code. One scene throughout: four quarters of different colors, 64 x 48 px."""
+"""Images of every format, mode and oddity, made in code. One scene throughout: four quarters of different colors, 64 x 48 px."""
 
 from __future__ import annotations
 
@@ -53,20 +53,20 @@ def ramp() -> np.ndarray:
 
 def half_transparent() -> Image.Image:
     """The scene, its left half transparent, over a color that must not be seen."""
-    picture = scene().convert("RGBA")
+    image = scene().convert("RGBA")
     alpha = np.zeros((HEIGHT, WIDTH), np.uint8)
     alpha[:, WIDTH // 2 :] = 255
-    picture.putalpha(Image.fromarray(alpha))
-    return picture
+    image.putalpha(Image.fromarray(alpha))
+    return image
 
 
-def saved(picture: Image.Image, file_format: str, **options: Any) -> bytes:
+def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:
     held = io.BytesIO()
     if file_format == "HEIF":
-        heif = pillow_heif.from_pillow(picture)
+        heif = pillow_heif.from_pillow(image)
         heif.save(held, **{"quality": 90, "chroma": 444, **options})
     else:
-        picture.save(held, file_format, **options)
+        image.save(held, file_format, **options)
     return held.getvalue()
 
 
@@ -237,6 +237,6 @@ def samples() -> dict[str, bytes]:
 def lab() -> Image.Image:
     converted = ImageCms.profileToProfile(scene(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB")
     if converted is None:
-        message = "no picture came back"
+        message = "no image came back"
         raise TypeError(message)
     return converted
