@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from pipeline.ink.regions import nearest_values, pieces_with
+from pipeline.ink.dark_lines import dark_lines
+from pipeline.ink.regions import eroded, nearest_index, nearest_values, pieces_with
 from pipeline.mesh.depth import depth_inside
 from pipeline.pose.hems import hem_row, is_gown
 from pipeline.pose.limb_measures import (
@@ -37,7 +38,7 @@ from pipeline.pose.limb_measures import (
 )
 from pipeline.pose.part_evidence import PartEvidence, part_evidence
 from pipeline.pose.part_markers import flat_areas, part_markers
-from pipeline.types import Bools, Bytes, Character, Floats
+from pipeline.types import Bools, Bytes, Character, Floats, Ints
 
 WORKING_SIDE_PX = 512
 """Longer side of the mask in which regions are found; a border that is off by a pixel of it is invisible."""
@@ -65,6 +66,13 @@ WHOLE_SHARE = 0.9
 
 RIM_WIDTH = 0.4
 """Strips of the body beside a limb are the limb's rim if they are thinner than twice this, in half widths of the limb."""
+
+LINE_WIDTH = 0.5
+"""A drawn line is at most this wide, in widths of the narrowest limb; wider ones may be limbs.
+
+On 292 limbs of synthetic figures, shares from 0.3 to 1.0 give nearly the same: of their pixels, 7.2 % are lost, in the median, and 8.4 %
+if lines are not divided.
+"""
 
 SPECK_SHARE = 0.02
 """A piece with less than this share of an area's pixels is a speck.
@@ -260,7 +268,7 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     trunk = _trunk(joints, limbs, mask)
     smooth = np.ascontiguousarray(cv2.GaussianBlur(rgb, (3, 3), 0), np.uint8)
     limb_markers, body_marker = _markers(smooth, mask, limbs, near, trunk, evidence=evidence)
-    areas = _flood_areas(smooth, mask, limb_markers, body_marker)
+    areas = _flood_areas(smooth, mask, limb_markers, body_marker, line_px=round(LINE_WIDTH * min(limb.half_width for limb in limbs)))
     return _with_specks(_with_rims(areas, mask, near, limbs), mask, trunk)
 
 
@@ -283,8 +291,12 @@ def _markers(
     return limb_markers, body & ~beside_limbs  # with a pixel between them, in which the flood finds the border
 
 
-def _flood_areas(rgb: Bytes, mask: Bools, limb_markers: list[Bools], body_marker: Bools) -> list[Bools]:
-    """The pixels that the flood reaches from each limb's marker, in pieces that hold some of it."""
+def _flood_areas(rgb: Bytes, mask: Bools, limb_markers: list[Bools], body_marker: Bools, *, line_px: int) -> list[Bools]:
+    """The pixels that the flood reaches from each limb's marker, in pieces that hold some of it.
+
+    Args:
+        line_px: half the width of the widest drawn lines.
+    """
     markers = np.zeros(mask.shape, np.int32)
     markers[~mask], markers[body_marker] = BACKGROUND, BODY
     for number, marker in enumerate(limb_markers, start=FIRST_LIMB):
@@ -292,7 +304,20 @@ def _flood_areas(rgb: Bytes, mask: Bools, limb_markers: list[Bools], body_marker
     label = np.asarray(cv2.watershed(rgb, markers), np.int32)
     # Outlines beside the background are flooded from there: they belong to what they are the outline of.
     label = np.where(mask, nearest_values(label, label >= BODY), 0)
+    label = _with_divided_lines(label, mask, dark_lines(rgb, line_px), np.any([body_marker, *limb_markers], axis=0), line_px)
     return [pieces_with(label == number, marker, corners_join=False) for number, marker in enumerate(limb_markers, start=FIRST_LIMB)]
+
+
+def _with_divided_lines(label: Ints, mask: Bools, lines: Bools, markers: Bools, line_px: int) -> Ints:
+    """The labels (h, w) of a flood, where drawn lines have the label of the nearest area beside them.
+
+    Outlines meet where a limb leaves the body. A flood that reaches them first runs along all of them, and a spike of the body's outline
+    would hang from the limb, or the other way round. A line whose middle is marked, such as a stick in a hand, keeps its label.
+    """
+    beside, distance = nearest_index(eroded(mask & ~lines, 1) | markers)
+    marked, to_mark = nearest_index(markers & lines)
+    is_marked = to_mark <= depth_inside(lines, kernel=5).ravel()[marked].reshape(label.shape)
+    return np.where(mask & ~is_marked & (distance <= line_px), label.ravel()[beside].reshape(label.shape), label)
 
 
 def _inside_of_bend(limb: Limb, mask: Bools) -> Bools:

@@ -15,6 +15,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from pipeline.ink.dark_lines import dark_lines
 from pipeline.ink.regions import filled, pieces_with
 from pipeline.mesh.depth import nearest_pixels
 from pipeline.pose.limb_labels import layer_limbs
@@ -68,9 +69,6 @@ OUTLINED_SHARE = 0.4
 SAMPLES = 50
 """Points along each bone at which its limb's pixels are read."""
 
-INK_CONTRAST = 28
-"""A line is darker than what is beside it by more than this, 0..255."""
-
 
 def character_layers(character: Character) -> tuple[CharacterLayer, ...]:
     """Layers of a character: the body first, then each limb that touches it. A single layer if no limb does.
@@ -87,7 +85,7 @@ def character_layers(character: Character) -> tuple[CharacterLayer, ...]:
     body = replace(whole, pins=pins, bones=bones, has_touching_limbs=has_touching_limbs)
     if not limbs:
         return (body,)
-    lines = _ink_lines(whole.rgb)
+    lines = dark_lines(whole.rgb, 2 * _half_stroke_px(whole.mask.shape))
     visible = character.mask & ~np.any([limb.area for limb in limbs], axis=0)
     mask, hidden = _body_mask(limbs, character.mask, points, lines, visible)
     body = replace(body, mask=mask, rgb=_completed(whole.rgb, hidden, visible, lines))
@@ -223,13 +221,6 @@ def _draw_outline(result: Bytes, rgb: Bytes, hidden: Bools, area: Bools, lines: 
     rim = area & ~_shrunk(area, half_px)
     if rim.any() and lines[rim].mean() > OUTLINED_SHARE:
         result[hidden & ~_shrunk(area | hidden, half_px)] = np.median(rgb[rim & lines], axis=0).astype(np.uint8)
-
-
-def _ink_lines(rgb: Bytes) -> Bools:
-    """Dark thin lines of a drawing: what a closing brightens (black hat)."""
-    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    size = 4 * _half_stroke_px(gray.shape) + 1
-    return np.asarray(cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, np.ones((size, size), np.uint8)) > INK_CONTRAST)
 
 
 def _half_stroke_px(shape: tuple[int, ...]) -> int:

@@ -16,7 +16,7 @@ from sample_scene import rig
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.motions import motion_library
 from pipeline.animate import Performance, perform_scene, scene_clock
-from pipeline.ink.regions import dilated, filled
+from pipeline.ink.regions import dilated, eroded, filled
 from pipeline.mesh.arap import ArapSolver
 from pipeline.motion.resample import clock_times
 from pipeline.pose.hems import hem_row
@@ -449,6 +449,28 @@ def test_hand_on_a_hip_takes_no_piece_of_the_trousers_along() -> None:
         limb for limb in touching_limbs(replace(character, rgba=rgba), parts) if limb.area[:, :190].sum() > limb.area[:, 210:].sum()
     )
     assert (right.area & (inside > 0)).sum() < 0.05 * inside.sum()
+
+
+def test_outline_of_the_body_does_not_hang_from_an_arm() -> None:
+    """Where thick outlines of arm and body meet in the armpit, the arm's flood ran down along the body's, which became a spike."""
+    person = drawn_person(arms="beside")
+    at = dict(zip(person.rig.joint_names, (tuple(point) for point in person.joints_px()), strict=True))
+    chain = {"right_shoulder": (162, 145), "right_elbow": (144, 195), "right_hand": (126, 245)}
+    rgba = np.full((SIDE, SIDE, 4), (*PAPER, 255), np.uint8)
+    body, arm = np.zeros((SIDE, SIDE), np.uint8), np.zeros((SIDE, SIDE), np.uint8)
+    cv2.circle(body, HEAD, HEAD_RADIUS, 1, cv2.FILLED)
+    cv2.rectangle(body, (154, 130), (246, 370), 1, cv2.FILLED)
+    cv2.polylines(arm, [np.array([*chain.values()])], isClosed=False, color=1, thickness=26)
+    for part, color in ((body > 0, SHIRT), (arm > 0, SKIN)):
+        rgba[part], rgba[eroded(part, 6)] = (*INK, 255), (*color, 255)
+    parents = [person.rig.joint_names[parent] if parent >= 0 else None for parent in person.rig.parents]
+    joints = {name: (*(at | chain)[name], parent) for name, parent in zip(at, parents, strict=True)}
+    parts = np.where(arm, np.uint8(BodyPart.RIGHT_LOWER_ARM), np.where(body, np.uint8(BodyPart.TRUNK), np.uint8(BodyPart.NONE)))
+    character = Character(rgba, (body | arm) > 0, rig(joints, SIDE), name="person")
+    hand = person.rig.joint_names.index("right_hand")
+    (right,) = (limb for limb in touching_limbs(character, parts[::4, ::4]) if limb.joints.end == hand)
+    assert (right.area & (arm > 0)).sum() > 0.95 * arm.sum()
+    assert (right.area & ~dilated(arm > 0, 4)).sum() < 20
 
 
 def test_limb_that_was_not_understood_keeps_still() -> None:
