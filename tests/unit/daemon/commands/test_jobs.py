@@ -77,6 +77,17 @@ def test_lists_every_drawing_with_its_state(spool: Spool) -> None:
     assert list_jobs(spool.layout, done=True, max_depth=4)[-1] == JobRow(DrawingState.DONE, done, "done.png", outputs=("done.gif",))
 
 
+def test_lists_results_by_their_names_in_the_outbox(spool: Spool) -> None:
+    job = published(spool, "50%.png")
+    result = spool.layout.outbox / "50%25.gif"
+    assert result.exists()
+    assert list_jobs(spool.layout, done=True, max_depth=4) == [JobRow(DrawingState.DONE, job, "50%25.png", outputs=(result.name,))]
+    manifest = spool.layout.done / job / "manifest.json"
+    original = {"duplicate_of": {"job_id": job, "folder": ["50%"], "manifest": "50%25.json"}}
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | original))
+    assert list_jobs(spool.layout, done=True, max_depth=4)[0].why == "not animated again: the same drawing as outbox/50%25/50%25.json"
+
+
 def test_lists_orphaned_jobs_without_a_daemon(tmp_path: Path) -> None:
     with Spool.open(tmp_path) as spool:
         job = claim_file(spool)
