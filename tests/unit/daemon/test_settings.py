@@ -201,7 +201,9 @@ def test_knows_where_each_setting_comes_from(tmp_path: Path) -> None:
     ("fields", "words"),
     [
         ({"DOODLED_JOBS_EXECUTOR": "dask"}, "[dask] must name the scheduler"),
-        ({"DOODLED_DASK_SCHEDULER": "10.0.0.5:8786"}, "DOODLED_DASK_SCHEDULER must"),
+        ({"DOODLED_DASK_SCHEDULER": "10.0.0.5:8786"}, "must be an address such as tcp://10.0.0.5:8786 (found '10.0.0.5:8786')"),
+        ({"DOODLED_DASK_SCHEDULER": "tcp://10.0.0.5"}, "DOODLED_DASK_SCHEDULER must be an address"),
+        ({"DOODLED_DASK_SCHEDULER": "tcp://10.0.0.5:87860"}, "DOODLED_DASK_SCHEDULER must be an address"),
         ({"DOODLED_DASK_SCHEDULER": "tls://a:1", "DOODLED_DASK_CA_FILE": "/ca.pem"}, "must set cert_file, key_file"),
     ],
 )

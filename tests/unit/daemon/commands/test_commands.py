@@ -328,6 +328,14 @@ def test_checks_machine(server: Server, monkeypatch: pytest.MonkeyPatch) -> None
     assert "  mp4: missing no_such_codec" in text
 
 
+def test_worker_refuses_an_address_without_protocol() -> None:
+    with pytest.raises(
+        OptionError, match=r"--scheduler must be an address such as tcp://10\.0\.0\.5:8786 \(found 'localhost:8786'\)"
+    ) as refused:
+        CliRunner().invoke(command_line(), ["worker", "--scheduler", "localhost:8786"], catch_exceptions=False)
+    assert cli.exit_status(refused.value) == cli.EXIT_USAGE
+
+
 def test_check_lists_models_with_their_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.adapters.torchserve.predictor import TorchServePredictor
 
