@@ -259,11 +259,11 @@ class ModelServerSettings(_Section):
     @field_validator("url")
     @classmethod
     def _urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for url in value:  # refused at the start, not with the first drawing
-            try:
-                ServerEndpoint(url=url)
-            except OptionError as error:
-                raise refusal_because(f"is refused: {error}") from None  # the message omits credentials
+        try:  # refused at the start, not with the first drawing
+            endpoints = tuple(ServerEndpoint(url=url) for url in value)
+            ServerSettings(endpoints or ServerSettings.endpoints)
+        except OptionError as error:
+            raise refusal_because(f"is refused: {error}") from None  # the message omits credentials
         return value
 
 

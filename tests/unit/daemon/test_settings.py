@@ -259,6 +259,10 @@ def test_names_on_the_server(tmp_path: Path) -> None:
         ('[inference]\nprotocol = "grpc"\n', r"\[inference\] protocol must be"),
         ('[inference]\nwhere = "torchserve"\n', r"\[inference\] where must be"),
         ('[oip]\nurl = ["one:8000"]\n', r"\[oip\] url is refused"),
+        (
+            '[torchserve]\nurl = ["http://one:80", "http://one:80/"]\n',
+            r"\[torchserve\] url is refused: every model server needs a URL of its own",
+        ),
         ('[oip]\npose_estimator = "a b"\n', r"\[oip\] pose_estimator is refused"),
         ('[oip]\ntensor_names = ["centers=x"]\n', r"\[oip\] tensor_names must be entries such as centres=output_0"),
     ],
