@@ -320,6 +320,19 @@ def test_unknown_name_stops_retry_and_discard(spool: Spool, wanted: list[str], n
     assert (spool.layout.failed / "a.png").exists()
 
 
+def test_name_of_two_drawings_stops_retry_and_discard(spool: Spool) -> None:
+    failed_id = failed(spool, "a.png")
+    job = claim_file(spool, "a.png")
+    hold_for_review(spool.layout, spool.path(job), job, {"job_id": job.id, "message": "quality 0.20", "figures": []})
+    spool.remove(job)
+    for call in (retry_jobs, discard_jobs):
+        with pytest.raises(OptionError, match=r"^a\.png is in failed/ and in review/ \(give the id"):
+            call(spool.layout, Selection(["a.png"]))
+    assert list(discard_jobs(spool.layout, Selection([failed_id]))) == ["a.png"]
+    assert names_below(spool.layout.failed) == []
+    assert (spool.layout.review / "a.png").exists()
+
+
 def test_retry_and_discard_without_names_say_so(spool: Spool) -> None:
     failed(spool, "a.png")
     for call in (retry_jobs, discard_jobs):
