@@ -37,9 +37,11 @@ def main() -> None:
     try:
         command_line(_commands_to_load(sys.argv[1:2]))()
     except OSError as error:
-        if error.filename is None:  # a bug: the trace helps to find it
+        if error.filename is None and error.errno not in MACHINE_ERRORS:  # a bug: the trace helps to find it
             raise
-        print_error(f"doodled: {error.filename}: {error.strerror}")
+        if error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would try to write the rest of the output at the exit, and report that
+        print_error(f"doodled: {error.filename or 'the output'}: {error.strerror}")
         sys.exit(EXIT_TRANSIENT if error.errno in MACHINE_ERRORS else EXIT_PERMANENT)
     except DoodledError as error:
         print_error(error_text(error))
