@@ -268,16 +268,18 @@ def test_lists_approves_retries_and_discards_drawings_for_review(spool: Spool) -
             approve_jobs(spool.layout, wanted, everything=False)
 
 
-def test_approves_all_others_beside_a_damaged_one(spool: Spool) -> None:
+@pytest.mark.parametrize("lost", ["review.json", "drawing.png"])
+def test_approves_all_others_beside_a_damaged_one(spool: Spool, lost: str) -> None:
     for name in ("0.png", "1.png"):
         job = claim_file(spool, name)
         hold_for_review(spool.layout, spool.path(job), job, {"job_id": job.id, "message": "quality 0.20", "figures": []})
         spool.remove(job)
-    (spool.layout.review / "0.png" / "review.json").write_text("{")
+    (spool.layout.review / "0.png" / lost).unlink()
     back = approve_jobs(spool.layout, [], everything=True)
     assert next(back) == f"{spool.layout.inbox}/1.png"
-    with pytest.raises(OptionError, match=r"^0\.png: its review\.json is missing or damaged"):
+    with pytest.raises(OptionError, match=rf"^0\.png: its {lost} is missing"):
         next(back)
+    assert names_below(spool.layout.inbox) == ["1.json", "1.png"]
 
 
 def test_several_damaged_ones_are_no_taken_names(spool: Spool) -> None:
