@@ -21,6 +21,8 @@ from pipeline.errors import OptionError
 
 pytest.importorskip("distributed", reason="the extra doodled[dask] is not installed")
 
+from distributed import LocalCluster
+
 from daemon.cluster.pool import DaskWorkerPool
 
 LOG = json_log(lambda _: None, instance="x")
@@ -48,6 +50,18 @@ def test_says_that_the_scheduler_is_away_and_ends_every_task(unused_url: str) ->
     pool.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "dask"]
     assert logging.getLogger("distributed.client").level == logging.CRITICAL
+
+
+def test_wakes_the_loop_when_the_scheduler_is_reached() -> None:
+    """An adaptive cluster starts its first worker only for a job that waits."""
+    woken = threading.Event()
+    with LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        pool = DaskWorkerPool(DaskSettings(scheduler=cluster.scheduler_address), OURS, max_jobs=2, wake=woken.set, log=LOG)
+        try:
+            assert woken.wait(waiting.PATIENCE_S)
+            assert (pool.capacity, pool.outage) == (4, "")
+        finally:
+            pool.close()
 
 
 def test_certificate_that_is_not_there_is_an_error_at_the_start(tmp_path: Path) -> None:
