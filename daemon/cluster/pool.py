@@ -60,7 +60,7 @@ class DaskWorkerPool:
     def __init__(
         self, settings: DaskSettings, installation: Installation, *, max_jobs: int, wake: Callable[[], None], log: EventLog
     ) -> None:
-        """Start to connect; returns at once. Raises OptionError if a certificate can't be used."""
+        """Start to connect; returns at once. Raises ClusterUnusable if a certificate is missing."""
         silence_dask()
         self._settings, self._installation, self._max_jobs, self._wake = settings, installation, max_jobs, wake
         self._security = tls_security(settings)

@@ -68,7 +68,7 @@ def run_worker(
         work: runs a task in the child process; tests replace it.
 
     Raises:
-        OptionError: a certificate can't be used.
+        ClusterUnusable: a certificate is missing.
     """
     dask.config.set(FRUGAL)
     security = tls_security(settings.dask)

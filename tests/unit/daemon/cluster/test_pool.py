@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 import waiting
 
+from daemon.cli import exit_status
+from daemon.cluster.connection import ClusterUnusable
 from daemon.cluster.installation import Installation
 from daemon.log.factory import json_log
 from daemon.options.inference import InferenceRequest
 from daemon.policy.failures import ErrorType
 from daemon.settings import DaskSettings, Settings
 from daemon.worker.task import self_test_task
-from pipeline.errors import OptionError
 
 pytest.importorskip("distributed", reason="the extra doodled[dask] is not installed")
 
@@ -66,5 +67,6 @@ def test_wakes_the_loop_when_the_scheduler_is_reached() -> None:
 
 def test_certificate_that_is_not_there_is_an_error_at_the_start(tmp_path: Path) -> None:
     settings = DaskSettings(scheduler="tls://127.0.0.1:1", ca_file=tmp_path / "ca.pem", cert_file=tmp_path / "c", key_file=tmp_path / "k")
-    with pytest.raises(OptionError, match=r"\[dask\] ca_file must be a file"):
+    with pytest.raises(ClusterUnusable, match=r"\[dask\] ca_file must be a file") as refused:
         DaskWorkerPool(settings, OURS, max_jobs=0, wake=lambda: None, log=LOG)
+    assert exit_status(refused.value) == 78
