@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import importlib
 import os
 import sys
@@ -18,6 +17,7 @@ from typer.core import TyperGroup
 
 from daemon.commands.console import error_text
 from daemon.commands.overview import COMMANDS, PURPOSE, overview
+from daemon.files.durable import MACHINE_ERRORS
 from daemon.log.writer import is_journal
 from daemon.version import version
 from daemon.worker.process_end import stop_multiprocessing
@@ -30,9 +30,6 @@ EXIT_USAGE = 2
 EXIT_TRANSIENT = 75
 """EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
 
-_MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE})
-"""Errors of a disk or a limit, and not of the path that was named."""
-
 
 def main() -> None:
     """Run the command line and leave with its exit status."""
@@ -40,10 +37,12 @@ def main() -> None:
     try:
         command_line(_commands_to_load(sys.argv[1:2]))()
     except OSError as error:
-        if error.filename is None:  # a bug: the trace helps to find it
+        if error.filename is None and error.errno not in MACHINE_ERRORS:  # a bug: the trace helps to find it
             raise
-        print_error(f"doodled: {error.filename}: {error.strerror}")
-        sys.exit(EXIT_TRANSIENT if error.errno in _MACHINE_ERRORS else EXIT_PERMANENT)
+        if error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would try to write the rest of the output at the exit, and report that
+        print_error(f"doodled: {error.filename or 'the output'}: {error.strerror}")
+        sys.exit(EXIT_TRANSIENT if error.errno in MACHINE_ERRORS else EXIT_PERMANENT)
     except DoodledError as error:
         print_error(error_text(error))
         sys.exit(exit_status(error))

@@ -8,6 +8,7 @@ AD_USE_MESA=1 makes the renderer work in software.
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from pipeline.types import Format, LayerMode
 
 SYSTEM_FILE: Final = Path("/etc/doodled/doodled.toml")
 JOURNAL_SOCKET: Final = Path("/run/systemd/journal/socket")
+MAX_PORT: Final = 65535
 _PREFIX: Final = "DOODLED_"
 _T = TypeVar("_T")
 _SERVED_BY_WEB: Final = "is gone, remove it: `doodled web` serves /metrics, with those of the daemon if [metrics] textfile is set"
@@ -168,10 +170,26 @@ class JobsSettings(_Section):
     stop_timeout_s: _Seconds = 60.0
 
 
+SCHEDULER_EXAMPLE: Final = "tcp://10.0.0.5:8786"
+_SCHEDULER: Final = re.compile(r"(tcp|tls)://([^\s/:]+|\[[0-9a-fA-F:.]+\]):(?P<port>[0-9]{1,5})")
+
+
+def is_scheduler(address: str) -> bool:
+    """Whether an address is one that Dask's scheduler can have."""
+    found = _SCHEDULER.fullmatch(address)
+    return found is not None and 0 < int(found["port"]) <= MAX_PORT
+
+
+def _scheduler(value: str) -> str:
+    if value and not is_scheduler(value):
+        raise refusal(f"an address such as {SCHEDULER_EXAMPLE}", value)
+    return value
+
+
 class DaskSettings(_Section):
     """The Dask cluster that runs the jobs, if `jobs.executor` says so."""
 
-    scheduler: Annotated[str, Field(pattern=r"^((tcp|tls)://[^\s/:]+|(tcp|tls)://\[[0-9a-fA-F:.]+\]):[0-9]+$|^$")] = ""
+    scheduler: Annotated[str, AfterValidator(_scheduler)] = ""
     ca_file: _Path | None = None
     cert_file: _Path | None = None
     key_file: _Path | None = None
@@ -186,7 +204,7 @@ def _complete(dask: DaskSettings, info: ValidationInfo) -> DaskSettings:
     """Refuse a cluster that is chosen and can't be reached by what is set."""
     jobs = info.data.get("jobs")
     if jobs is not None and jobs.executor is Executor.DASK and not dask.scheduler:
-        raise refusal_because("must name the scheduler, such as tcp://10.0.0.5:8786, because jobs.executor is dask")
+        raise refusal_because(f"must name the scheduler, such as {SCHEDULER_EXAMPLE}, because jobs.executor is dask")
     missing = [name for name in ("ca_file", "cert_file", "key_file") if dask.is_encrypted and getattr(dask, name) is None]
     if missing:
         raise refusal_because(f"must set {', '.join(missing)}: a tls:// scheduler needs them")
@@ -241,11 +259,11 @@ class ModelServerSettings(_Section):
     @field_validator("url")
     @classmethod
     def _urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for url in value:  # refused at the start, not with the first drawing
-            try:
-                ServerEndpoint(url=url)
-            except OptionError as error:
-                raise refusal_because(f"is refused: {error}") from None  # the message omits credentials
+        try:  # refused at the start, not with the first drawing
+            endpoints = tuple(ServerEndpoint(url=url) for url in value)
+            ServerSettings(endpoints or ServerSettings.endpoints)
+        except OptionError as error:
+            raise refusal_because(f"is refused: {error}") from None  # the message omits credentials
         return value
 
 
@@ -323,7 +341,7 @@ class WebSettings(_Section):
     """The web application, `doodled web`."""
 
     host: IPvAnyAddress = IPv4Address("127.0.0.1")
-    port: Annotated[int, Field(ge=0, le=65535)] = 8321
+    port: Annotated[int, Field(ge=0, le=MAX_PORT)] = 8321
     names: _Texts = ()
     path: Annotated[str, Field(pattern=r"^/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?$")] = "/"
     max_waiting: Annotated[int, Field(ge=1)] = 10_000

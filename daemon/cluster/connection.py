@@ -25,17 +25,23 @@ FRUGAL: Final = {
 """Settings of Dask for workers: by default, it watches itself 50 to 100 times a second, which takes 3 % of a core."""
 
 
+class ClusterUnusable(OptionError):
+    """Dask, or a certificate that the settings name, is missing; a restart doesn't help."""
+
+    exit_status = 78
+
+
 def require_dask() -> None:
-    """Check that Dask is installed. Raises OptionError."""
+    """Check that Dask is installed. Raises ClusterUnusable."""
     try:
         import distributed  # noqa: F401 - whether it can be imported
     except ImportError as error:
         hint = "pip install 'doodled[dask]'"
-        raise OptionError(f'[jobs] executor = "dask" needs Dask, which can\'t be imported: {error}', hint=hint) from error
+        raise ClusterUnusable(f'[jobs] executor = "dask" needs Dask, which can\'t be imported: {error}', hint=hint) from error
 
 
 def tls_security(settings: DaskSettings) -> Security | None:
-    """The certificates for tls:// addresses, or None for tcp://. Raises OptionError if a file can't be used."""
+    """The certificates for tls:// addresses, or None for tcp://. Raises ClusterUnusable if a file is missing."""
     from distributed import Security
 
     if not settings.is_encrypted:
@@ -43,7 +49,7 @@ def tls_security(settings: DaskSettings) -> Security | None:
     files = {"ca_file": settings.ca_file, "cert_file": settings.cert_file, "key_file": settings.key_file}
     for name, path in files.items():
         if path is None or not path.is_file():
-            raise OptionError(f"[dask] {name} must be a file (found {path})")
+            raise ClusterUnusable(f"[dask] {name} must be a file (found {path})")
     ca_file, certificate, key = map(str, files.values())
     return Security(  # type: ignore[no-untyped-call]  # Dask has types only in part
         require_encryption=True,

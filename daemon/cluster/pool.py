@@ -51,7 +51,7 @@ class DaskWorkerPool:
     Args:
         max_jobs: jobs at work at once; 0 is one for each connected worker. An adaptive cluster starts workers for jobs that wait, so it
             needs a number.
-        wake: called on another thread when a task has ended, or when workers came or went.
+        wake: called on another thread when a task has ended, or when the scheduler or workers came or went.
 
     Attributes:
         outage: why no task can start at present, or "". Empty until the first try to connect has ended, but there is no capacity, either.
@@ -60,7 +60,7 @@ class DaskWorkerPool:
     def __init__(
         self, settings: DaskSettings, installation: Installation, *, max_jobs: int, wake: Callable[[], None], log: EventLog
     ) -> None:
-        """Start to connect; returns at once. Raises OptionError if a certificate can't be used."""
+        """Start to connect; returns at once. Raises ClusterUnusable if a certificate is missing."""
         silence_dask()
         self._settings, self._installation, self._max_jobs, self._wake = settings, installation, max_jobs, wake
         self._security = tls_security(settings)
@@ -187,6 +187,7 @@ class DaskWorkerPool:
     async def _serve(self, client: Client) -> None:
         """Follow the cluster until it or the daemon goes; then end all tasks."""
         self._client, self._client_name = client, client.id[-8:]
+        self._wake()  # there is capacity now, even before the first worker, if the settings say how many there will be
         try:
             while not self._is_stopping and self._client is client:
                 if client.status != "running" or client.scheduler is None:

@@ -68,7 +68,7 @@ def run_worker(
         work: runs a task in the child process; tests replace it.
 
     Raises:
-        OptionError: a certificate can't be used.
+        ClusterUnusable: a certificate is missing.
     """
     dask.config.set(FRUGAL)
     security = tls_security(settings.dask)
@@ -104,7 +104,7 @@ class _Process:
                 _print(f"{error}; tried again in {pause_s:g} s")
             except (OSError, TimeoutError, RuntimeError) as error:  # Dask wraps whatever keeps a worker from starting
                 cause = error.__cause__ or error
-                _print(f"the scheduler {self._settings.dask.scheduler} can't be reached: {type(cause).__name__}: {cause}")
+                _print(f"can't join the cluster of {self._settings.dask.scheduler}: {type(cause).__name__}: {cause}")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
 

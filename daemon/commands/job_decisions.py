@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -46,7 +47,7 @@ def retry_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
     """Move drawings back to the inbox, with their sidecars, and let events be delivered again; yields each path or id then.
 
     Raises:
-        OptionError: a name is unknown, and nothing is moved; or, after all others are moved, a drawing's folder is damaged.
+        OptionError: a name is unknown or ambiguous, and nothing is moved; or, after all others are moved, a drawing's folder is damaged.
         NameTaken: after all others are moved, names are taken in the inbox.
     """
     return _move_back(layout, _select(layout, selection))
@@ -72,7 +73,7 @@ def discard_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
     """Delete drawings that failed or wait for review, and undelivered events; yields the name or id of each once it is deleted.
 
     Raises:
-        OptionError: a name is unknown, and nothing is deleted.
+        OptionError: a name is unknown or ambiguous, and nothing is deleted.
     """
     return _delete(layout, _select(layout, selection))
 
@@ -87,6 +88,10 @@ def _select(layout: Layout, selection: Selection) -> list[Chosen]:
     if unknown:
         named = ", ".join(sorted(map(shown_name, unknown)))
         raise OptionError(f"nothing in failed/ or review/, and no delivery that was given up, is called {named}", hint=NAMES_HINT)
+    uses = Counter(name for each in known for name in _names(each))
+    ambiguous = [shown_name(name) for name in sorted(wanted) if uses[name] > 1]
+    if ambiguous:
+        raise OptionError(f"{', '.join(ambiguous)} is in failed/ and in review/", hint="give the id of one from `doodled jobs list`")
 
     def is_chosen(each: Chosen) -> bool:
         is_of_all = (selection.everything and isinstance(each, FailedDrawing)) or (selection.hooks and isinstance(each, SpoolEvent))

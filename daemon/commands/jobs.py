@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from daemon.commands.console import table_text
-from daemon.files.filenames import printable, shown_name, shown_path
+from daemon.files.filenames import printable, shown_name, shown_path, shown_result
 from daemon.files.timestamps import time_at
 from daemon.inbox.rejections import Rejection, rejection_text
 from daemon.inbox.scanner import Key, Scanner
@@ -187,7 +187,7 @@ def _done(layout: Layout) -> Iterator[JobRow]:
             row = _job_row(DrawingState.DONE, job_folder)
             folder = f"{row.folder}/" if row.folder else ""
             since = str(manifest.get("finished") or row.since)
-            yield replace(row, since=since, outputs=tuple(folder + shown_name(file) for file in outputs), why=_duplicate_text(manifest))
+            yield replace(row, since=since, outputs=tuple(folder + printable(file) for file in outputs), why=_duplicate_text(manifest))
 
 
 def _duplicate_text(manifest: Mapping[str, Any]) -> str:
@@ -195,7 +195,7 @@ def _duplicate_text(manifest: Mapping[str, Any]) -> str:
     original = manifest.get("duplicate_of")
     if not isinstance(original, dict):
         return ""
-    where = shown_path((*map(str, original.get("folder") or ()), str(original.get("manifest"))))
+    where = shown_result(map(str, original.get("folder") or ()), str(original.get("manifest")))
     return f"not animated again: the same drawing as outbox/{where}"
 
 

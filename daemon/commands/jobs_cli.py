@@ -35,7 +35,7 @@ Hooks = Annotated[bool, typer.Option("--hooks", help="All deliveries of hooks th
 def _spool(config: Path | None) -> Iterator[tuple[Layout, Settings]]:
     """The spool of the settings, and the settings. Raises SpoolUnusable in place of any OSError inside."""
     from daemon.settings import read_settings, root_folder
-    from daemon.spool.layout import Layout, SpoolUnusable
+    from daemon.spool.layout import Layout, SpoolUnusable, unusable
 
     settings = read_settings(config, os.environ)
     layout = Layout(root_folder(settings, os.environ), is_private=settings.inbox.private)
@@ -45,7 +45,7 @@ def _spool(config: Path | None) -> Iterator[tuple[Layout, Settings]]:
         yield layout, settings
     except OSError as error:
         hint = "run this as the daemon's user" if isinstance(error, PermissionError) else ""
-        raise SpoolUnusable(f"{error.filename or layout.root} can't be used: {error.strerror or error}", hint=hint) from error
+        raise unusable(error, error.filename or layout.root, hint) from error
 
 
 @app.command("list")

@@ -62,8 +62,10 @@ def worker(
 ) -> None:
     """Animate drawings for daemons on other machines, as a worker of their Dask cluster."""
     from daemon.cluster.connection import require_dask
-    from daemon.settings import read_settings
+    from daemon.settings import SCHEDULER_EXAMPLE, is_scheduler, read_settings
 
+    if scheduler and not is_scheduler(scheduler):
+        raise OptionError(f"--scheduler must be an address such as {SCHEDULER_EXAMPLE} (found {scheduler!r})")
     require_dask()
     from daemon.cluster.installation import Installation
     from daemon.cluster.worker_process import WorkerOptions, run_worker
@@ -71,7 +73,7 @@ def worker(
     environ = {**os.environ, "DOODLED_DASK_SCHEDULER": scheduler} if scheduler else os.environ
     settings = read_settings(config, environ)
     if not settings.dask.scheduler:
-        raise OptionError("no scheduler is named", hint="name it with --scheduler, such as tcp://10.0.0.5:8786, or as [dask] scheduler")
+        raise OptionError("no scheduler is named", hint=f"name it with --scheduler, such as {SCHEDULER_EXAMPLE}, or as [dask] scheduler")
     run_worker(settings, WorkerOptions(port, host), Installation.local())
 
 

@@ -21,6 +21,11 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
+
+FULL_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+MACHINE_ERRORS: Final = FULL_DISK | {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE}
+"""Errors of a disk or a limit, and not of the path that was named: the same call may succeed later."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RENAME_NOREPLACE = 1

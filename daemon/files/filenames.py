@@ -88,6 +88,11 @@ def shown_path(parts: Iterable[str]) -> str:
     return "/".join(map(shown_name, parts))
 
 
+def shown_result(folder: Iterable[str], name: str) -> str:
+    """The path of a published file in the outbox, safe to print: its name needs no escapes (`result_stem`), its folders are as dropped."""
+    return "/".join((*map(shown_name, folder), printable(name)))
+
+
 def name_fields(name: str) -> dict[str, str]:
     """The log fields of a file name; one that is not UTF-8 is added in base 64."""
     try:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import structlog
 
-from daemon.files.filenames import name_fields
+from daemon.files.filenames import name_fields, shown_path
 from daemon.policy.failures import INPUT_TYPES
 from daemon.settings import LogLevel
 from daemon.spool.job_folder import Job
@@ -147,7 +147,7 @@ class EventLog(structlog.BoundLoggerBase):
 
     def for_job(self, job: Job) -> EventLog:
         """A logger that adds the job's id, attempt, file name and folder to every record."""
-        return self.bind(job_id=job.id, attempt=job.attempts, **name_fields(job.name), folder="/".join(job.folder))
+        return self.bind(job_id=job.id, attempt=job.attempts, **name_fields(job.name), folder=shown_path(job.folder))
 
     def observe(self, observer: Observer) -> None:
         """Call `observer` with every later event and its fields, on the thread that emits it; it must return quickly."""

@@ -10,7 +10,6 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -61,11 +60,22 @@ class LineWriter(BackgroundWriter):
     """Writes lines to an open file descriptor, such as stdout."""
 
     def __init__(self, file: int) -> None:
-        super().__init__(partial(_write_all, file))
+        self._file, self._is_torn = file, False
+        super().__init__(self._write_whole)
 
     def write(self, line: str) -> None:
         """Queue a line, given without its end."""
         self.send(line.encode("utf-8", "backslashreplace") + b"\n")
+
+    def _write_whole(self, line: bytes) -> None:
+        """Write a line. Raises OSError, perhaps in the middle of it: the next line then ends it first, or both would be unreadable."""
+        content, written = b"\n" + line if self._is_torn else line, 0
+        try:
+            while written < len(content):
+                written += os.write(self._file, content[written:])
+        finally:
+            if written:
+                self._is_torn = not content[:written].endswith(b"\n")
 
 
 class JournalWriter(BackgroundWriter):
@@ -100,8 +110,3 @@ def is_journal(environ: Mapping[str, str], file: int = 1) -> bool:
     """Whether systemd connected this file descriptor to the journal (systemd.exec(5), JOURNAL_STREAM)."""
     status = os.fstat(file)
     return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
-
-
-def _write_all(file: int, line: bytes) -> None:
-    while line:
-        line = line[os.write(file, line) :]

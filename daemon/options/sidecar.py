@@ -111,9 +111,9 @@ def _figures(value: object) -> bool:
 
 
 def _layers(value: object) -> LayerMode:
-    if value not in set(LayerMode):
+    if not isinstance(value, str) or value not in set(LayerMode):  # a list or an object can't be looked up
         raise refusal(" or ".join(f'"{mode}"' for mode in LayerMode), value)
-    return LayerMode(str(value))
+    return LayerMode(value)
 
 
 class _Sidecar(BaseModel):

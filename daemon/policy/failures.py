@@ -10,12 +10,12 @@ The class of an error decides, never the code that raises it. Three outcomes:
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from daemon.files.durable import FULL_DISK
 from daemon.options.sidecar import SidecarError
 from pipeline import errors
 
@@ -110,8 +110,6 @@ _RETRIED = frozenset(
 INPUT_TYPES = frozenset(ErrorType) - _DEFERRED - _RETRIED
 """Types that the dropped file itself causes: the same file would fail again."""
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-
 HINTS: Final[Mapping[ErrorType, str]] = {
     ErrorType.SIDECAR: "correct the .json file beside the image",
     ErrorType.UNSUPPORTED: "save it as PNG or JPEG",
@@ -130,7 +128,7 @@ def error_type(error: BaseException) -> ErrorType:
     """The type of an exception. A full disk is recognized anywhere in the chain of causes."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in _FULL:
+        if isinstance(cause, OSError) and cause.errno in FULL_DISK:
             return ErrorType.DISK_FULL
         cause = cause.__cause__
     if isinstance(error, errors.UpstreamError) and error.answers_others:

@@ -17,7 +17,12 @@ _GZIP: Final = b"\x1f\x8b"
 _OTHER_FORMATS: Final = {b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd", b"BZh": "bzip2"}
 _NATIVE: Final = frozenset({"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER"})
 _LEVELS: Final = {"3": "error", "4": "warning", "7": "debug"}
-_TEXTS: Final = frozenset({"job_id", "file_name", "instance", "version", "error_id", "config_digest", "reason", "error_message"})
+_TEXTS: Final = frozenset(
+    {
+        *("job_id", "file_name", "folder", "failed_path", "review_path", "host", "instance", "version", "error_id", "config_digest"),
+        *("reason", "error_message", "text"),
+    }
+)
 """Text fields whose values may look like numbers: the journal stores only texts."""
 
 

@@ -63,7 +63,7 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, make_wo
 
     Raises:
         SettingsError: the settings are invalid.
-        OptionError: they ask for a Dask cluster, and Dask or a certificate is missing.
+        ClusterUnusable: they ask for a Dask cluster, and Dask or a certificate is missing.
         SpoolUnusable: the spool's folders can't be used.
     """
     settings = read_settings(config, environ)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from daemon.files.durable import sync_folder
+from daemon.files.durable import FULL_DISK, MACHINE_ERRORS, sync_folder
 from daemon.spool.job_ids import job_id
 from pipeline.errors import OptionError
 
@@ -18,9 +18,15 @@ PROBE: Final = ".probe-"
 
 
 class SpoolUnusable(OptionError):
-    """The folders can't be used; a restart doesn't help."""
+    """The folders can't be used. A restart doesn't help, except with a `SpoolUnavailable`."""
 
     exit_status = 78
+
+
+class SpoolUnavailable(SpoolUnusable):
+    """The folders can't be used now: the disk is full or fails. A restart may help."""
+
+    exit_status = 75
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,7 @@ def prepare(layout: Layout) -> None:
 
     Raises:
         SpoolUnusable: a folder can't be created, or they are on several file systems or mounts.
+        SpoolUnavailable: the disk is full or fails.
     """
     try:
         for folder in layout.all():
@@ -128,7 +135,13 @@ def prepare(layout: Layout) -> None:
         if error.errno == errno.EXDEV:
             summary = f"{where} must be on the same file system and mount as {layout.work}"
             raise SpoolUnusable(summary, hint="mount their common parent folder once, instead of each folder") from error
-        raise SpoolUnusable(f"{where} can't be used: {error.strerror or error}", hint=_remedy(error, layout.root)) from error
+        raise unusable(error, where, _remedy(error, layout.root)) from error
+
+
+def unusable(error: OSError, where: str | Path, hint: str) -> SpoolUnusable:
+    """The error for a file or folder of the spool that can't be used."""
+    kind = SpoolUnavailable if error.errno in MACHINE_ERRORS else SpoolUnusable
+    return kind(f"{where} can't be used: {error.strerror or error}", hint=hint)
 
 
 def _try_links(probe: Path, linked: Path) -> None:
@@ -142,6 +155,8 @@ def _try_links(probe: Path, linked: Path) -> None:
 
 def _remedy(error: OSError, root: Path) -> str:
     """What to do about an error. In containers, where users are numbers, the folder often belongs to another user."""
+    if error.errno in FULL_DISK:
+        return "make room on its disk; `df -h` and `df -i` show what is short"
     try:
         owner = root.stat()
     except OSError:

@@ -41,6 +41,7 @@ OPTIONS: Final = "options.json"
 DRAWING: Final = "drawing"
 MAX_OPTIONS_BYTES: Final = 16 * 1024
 MAX_NAMES: Final = 100_000
+_DROP_AGAIN: Final = "drop the drawing again, then discard it"
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,8}")
 
 
@@ -217,10 +218,12 @@ def approve(layout: Layout, one: DrawingForReview) -> Path:
 
 def _put_back(layout: Layout, one: DrawingForReview, sidecar: str | None) -> Path:
     if not one.reason:
-        raise OptionError(f"{shown_name(one.name)}: its {REVIEW} is missing or damaged", hint="drop the drawing again, then discard it")
+        raise OptionError(f"{shown_name(one.name)}: its {REVIEW} is missing or damaged", hint=_DROP_AGAIN)
     name, file = str(one.reason["name"]), str(one.reason["file"])
     folder = layout.review / one.path
     with open_folder(layout.inbox, one.folder, make=True) as inbox, open_folder(layout.review / one.user, (one.name,)) as source:
+        if not exists(file, source):
+            raise OptionError(f"{shown_name(one.name)}: its {shown_name(file)} is missing", hint=_DROP_AGAIN)
         moves = [(file, name)]
         if sidecar is not None and exists(OPTIONS, source):  # first: the drawing might be claimed without it
             moves.insert(0, (OPTIONS, sidecar))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from daemon.files.filenames import shown_name, shown_path
+from daemon.files.filenames import shown_name, shown_result
 from daemon.files.untrusted import digest_character, read_untrusted
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.sidecar import MAX_BYTES, SidecarError, drawing_options
@@ -40,7 +40,7 @@ def duplicate_manifest(task: Task, result: TaskResult, options: object) -> dict[
         (task.job_folder / RESULT).mkdir()
         return None
     manifest = original.manifest
-    where = shown_path((*original.folder, str(manifest["manifest"])))
+    where = shown_result(original.folder, str(manifest["manifest"]))
     note = f"not animated again: {where} in the outbox has the same drawing with the same options"
     return {
         **{key: manifest[key] for key in ("options", "renderer", "inference", "failed_pages") if key in manifest},

@@ -36,7 +36,7 @@ from daemon.options.values import Background, FrameRate, JobOptions, Size  # noq
 from daemon.spool.spool import Spool  # noqa: E402
 from pipeline.types import Format  # noqa: E402
 
-KEYS = ("motion", "motions", "format", "formats", "size", "fps", "background", "figures")
+KEYS = ("motion", "motions", "format", "formats", "size", "fps", "background", "figures", "layers", "review", "whiten")
 GOOD: tuple[dict[str, Any], ...] = (
     {"motion": "dab"},
     {"motions": ["dab", "wave"], "formats": ["gif", "mp4"], "size": "640x480", "fps": 25, "background": "#ffcc00", "figures": "all"},

@@ -181,7 +181,7 @@ def test_members_with_certificates_meet_and_others_stay_outside(tmp_path: Path) 
         stranger = make_certificates(tmp_path / "others")
         cluster.environ["DOODLED_DASK_CERT_FILE"], cluster.environ["DOODLED_DASK_KEY_FILE"] = str(stranger["cert"]), str(stranger["key"])
         cluster.start_worker("stranger")
-        until(lambda: "can't be reached" in cluster.log("stranger"))
+        until(lambda: f"can't join the cluster of {cluster.address}" in cluster.log("stranger"))
         cluster.environ |= {"DOODLED_DASK_CERT_FILE": str(files["cert"]), "DOODLED_DASK_KEY_FILE": str(files["key"])}
         assert cluster.start_daemon(root, "--drain").wait(PATIENCE_S) == 0
         check_published(root, "one.png", content)

@@ -19,18 +19,19 @@ PHOTOGRAPH = ROOT / "etc" / "drawings" / "mouse_monster.jpg"
 CHARACTER = ROOT / "etc" / "characters" / "stick_king"
 
 
-ADAPTIVE = """
-import signal, sys
-import dask
-from distributed import LocalCluster
-if __name__ == "__main__":
-    dask.config.set({"distributed.worker.daemon": False})
-    preload = {"preload": ["daemon.cluster.preload"], "memory_limit": 0}
-    with LocalCluster(n_workers=0, threads_per_worker=1, scheduler_port=int(sys.argv[1]), dashboard_address=None, **preload) as cluster:
-        cluster.adapt(minimum=0, maximum=2, interval="500ms", wait_count=4)
-        signal.pause()
-"""
-"""The settings of etc/doc/scaling.md ("Adaptive clusters")."""
+def adaptive_program(port: str) -> str:
+    """The example of etc/doc/scaling.md ("Adaptive clusters"), which waits for a signal in place of Enter."""
+    _, _, example = (ROOT / "etc" / "doc" / "scaling.md").read_text(encoding="utf-8").partition("```python\n")
+    example, _, _ = example.partition("```")
+    changes = {
+        "import dask\n": "import signal\n\nimport dask\n",
+        "=8786,": f"={port},",
+        'input("Enter ends the cluster")': "signal.pause()",
+    }
+    for old, new in changes.items():
+        assert example.count(old) == 1
+        example = example.replace(old, new)
+    return example
 
 
 def test_cluster_makes_the_same_bytes(tmp_path: Path) -> None:
@@ -100,8 +101,8 @@ def test_adaptive_cluster_starts_workers_for_drawings_and_ends_them(tmp_path: Pa
     shutil.copytree(CHARACTER, root / "inbox" / "king")
     with Cluster.opened(tmp_path / "cluster", environ={"DOODLED_JOBS_WORKERS": "2"}) as cluster:
         program = cluster.folder / "adaptive.py"
-        program.write_text(ADAPTIVE)
-        cluster.start("adaptive", [sys.executable, str(program), cluster.address.rpartition(":")[2]])
+        program.write_text(adaptive_program(cluster.address.rpartition(":")[2]))
+        cluster.start("adaptive", [sys.executable, str(program)])
         daemon = cluster.start_daemon(root)
         cluster.wait_for("job.done")
         cluster.wait_for("worker.left")

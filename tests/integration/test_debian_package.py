@@ -39,6 +39,7 @@ def test_package_from_build_to_purge() -> None:
         doodled = installed(machine, package)
         check_drawing_is_animated(doodled)
         check_pages_and_completions(doodled)
+        check_script_for_private_folders_is_there(doodled)
         check_web_application_starts_when_it_is_enabled(doodled)
         check_cluster_animates_when_it_is_enabled(doodled)
         check_upgrade_keeps_settings_and_jobs(doodled, package)
@@ -72,6 +73,12 @@ def apt(machine: Machine, *command: str) -> str:
     options = ("-qq", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0")
     done = machine.run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *options, *command, deadline_s=BUILD_S)
     return done.stdout + done.stderr
+
+
+def check_script_for_private_folders_is_there(doodled: InstalledDoodled) -> None:
+    """Messages of `[inbox] private` name it."""
+    said = doodled.machine.said("bash", "/usr/share/doc/doodled/examples/private_folders", "--print", PERSON)
+    assert f"d /{SPOOL}/inbox/{PERSON} 0700 doodled doodled -" in said
 
 
 def check_with_lintian(machine: Machine, package: Path) -> None:

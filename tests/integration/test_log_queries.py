@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -90,10 +90,14 @@ def asked_lnav(question: str, log: Path | None = None) -> Rows:
 @cache
 def journal() -> Path:
     """The log as a journal file: the daemon's datagrams with the fields that journald adds."""
-    place = real_log().with_name("doodled.journal")
-    export = real_log().with_name("doodled.export")
+    return journal_of(records(), real_log().with_name("doodled.journal"))
+
+
+def journal_of(entries: Iterable[Mapping[str, Any]], place: Path) -> Path:
+    """Some records as the journal file `place`."""
+    export = place.with_suffix(".export")
     with export.open("wb") as file:
-        for number, record in enumerate(records()):
+        for number, record in enumerate(entries):
             at_us = round(datetime.fromisoformat(record["timestamp"]).timestamp() * 1e6)
             trusted = (
                 f"__REALTIME_TIMESTAMP={at_us}\n__MONOTONIC_TIMESTAMP={number + 1}\n_BOOT_ID={record['boot_id']}\n_PID={record['pid']}\n"
@@ -315,6 +319,27 @@ def test_journalctl(question: str) -> None:
         assert messages == [message_of(record) for record in by_job()[the_job()]]
     else:
         assert asked_journal(question) == answer(question, "journalctl")
+
+
+@pytest.mark.parametrize("question", ["03_retry_rate", "07_time_by_stage", "10_lost"])
+def test_lnav_prints_the_answer_alone(question: str) -> None:
+    """As its file says how to call it; lnav itself shows the log beside an answer of one row."""
+    if shutil.which("lnav") is None:
+        pytest.skip("lnav is not installed")
+    environ = {**os.environ, "HOME": str(lnav_home()), "XDG_CONFIG_HOME": str(lnav_home() / ".config"), "TZ": "UTC"}
+    command = ["lnav", "-n", "-f", str(QUERIES / "lnav" / f"{question}.lnav"), str(real_log())]
+    done = subprocess.run(command, env=environ, check=True, capture_output=True, text=True)
+    _, *rows = (line.split() for line in done.stdout.splitlines())
+    assert [[comparable(cell) for cell in row] for row in rows] == answer(question, "lnav")
+
+
+def test_texts_of_the_journal_that_look_like_numbers_stay_texts(tmp_path: Path) -> None:
+    if not JOURNAL_REMOTE.exists() or shutil.which("jq") is None:
+        pytest.skip("systemd-journal-remote or jq is not installed")
+    texts = {"folder": "2024", "failed_path": "7", "host": "1e3", "text": "true"}
+    command = [QUERIES / "journalctl" / "records.sh", "--file", journal_of([logged("job.failed")[0] | texts], tmp_path / "one.journal")]
+    record = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert {name: record[name] for name in texts} == texts
 
 
 def test_journal_priorities_of_failures() -> None:

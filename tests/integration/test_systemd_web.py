@@ -141,3 +141,21 @@ def test_a_token_closes_it_at_once(web: InstalledDoodled) -> None:
     finally:
         web.machine.run("doodled", "web", "revoke", "test")
     assert requests.get(f"{SITE}/v1/jobs", timeout=10).status_code == 200
+
+
+def test_upgrade_without_the_option_renews_the_unit_and_enables_nothing(web: InstalledDoodled) -> None:
+    unit = web.sources / "systemd" / "doodled-web.service"
+    before, installed = unit.read_text(), web.machine.root / "usr/local/lib/systemd/system/doodled-web.service"
+    unit.write_text(f"{before}# new\n")
+    try:
+        web.install()
+        web.machine.wait_for(is_ready, "the web application answers")
+        assert installed.read_text().endswith("# new\n")
+        web.machine.run("systemctl", "disable", "--now", "doodled-web")
+        unit.write_text(before)
+        web.install()
+        assert installed.read_text() == before
+        assert web.machine.run("systemctl", "is-enabled", "doodled-web", check=False).stdout.strip() == "disabled"
+        assert web.machine.shown("doodled-web", "ActiveState") == "inactive"
+    finally:
+        unit.write_text(before)

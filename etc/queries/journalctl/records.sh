@@ -7,7 +7,8 @@
 # Reads native fields ([log] to = "journal") as well as JSON from stdout.
 set -euo pipefail
 journalctl --identifier=doodled --output=json --all --quiet "$@" | jq -c '
-  ["job_id", "file_name", "instance", "version", "error_id", "config_digest", "reason", "error_message"] as $texts
+  ["job_id", "file_name", "folder", "failed_path", "review_path", "host", "instance", "version", "error_id", "config_digest", "reason",
+   "error_message", "text"] as $texts
   | if .EVENT then
       . as $entry
       | with_entries(select((.key | test("^[A-Z]")) and (.key | IN("MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER") | not))

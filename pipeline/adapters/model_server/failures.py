@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final
 
+from pydantic import ValidationError
+
 from pipeline.adapters.model_server.http import HttpReply, NoReply, NoReplyReason
 
 _MAX_QUOTE: Final = 120
@@ -28,6 +30,12 @@ _MAX_QUOTE: Final = 120
 
 class InvalidReply(ValueError):  # internal to the adapters: mapped to a PredictionFailure before it leaves
     """A reply that does not follow the protocol; its text names the problem."""
+
+    @classmethod
+    def of(cls, error: ValidationError) -> InvalidReply:
+        """The first problem that pydantic found in a reply, with its place unless that is the whole reply."""
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        return cls(": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"]))))
 
 
 class NoFigureInReply(InvalidReply):

@@ -64,8 +64,7 @@ def signature(body: bytes, required: Sequence[str], optional: Sequence[str], nam
     try:
         model = _Model.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise InvalidReply(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+        raise InvalidReply.of(error) from None
     shape = model.inputs[0].shape if len(model.inputs) == 1 else ()
     is_square = len(shape) == 4 and shape[1] == shape[2] and 1 <= shape[1] <= _MAX_SIDE and shape[3] == _COLORS
     if not is_square or model.inputs[0].datatype != "UINT8":

@@ -89,9 +89,7 @@ def _validated(adapter: TypeAdapter[list[_EntryT]], body: bytes) -> list[_EntryT
     try:
         return adapter.validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InvalidReply(f"{field}: {first['msg']}" if field else first["msg"]) from None
+        raise InvalidReply.of(error) from None
 
 
 def _detection(entry: _DetectionEntry, where: str, width: int, height: int, scale: float) -> Detection:

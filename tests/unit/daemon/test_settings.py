@@ -201,7 +201,9 @@ def test_knows_where_each_setting_comes_from(tmp_path: Path) -> None:
     ("fields", "words"),
     [
         ({"DOODLED_JOBS_EXECUTOR": "dask"}, "[dask] must name the scheduler"),
-        ({"DOODLED_DASK_SCHEDULER": "10.0.0.5:8786"}, "DOODLED_DASK_SCHEDULER must"),
+        ({"DOODLED_DASK_SCHEDULER": "10.0.0.5:8786"}, "must be an address such as tcp://10.0.0.5:8786 (found '10.0.0.5:8786')"),
+        ({"DOODLED_DASK_SCHEDULER": "tcp://10.0.0.5"}, "DOODLED_DASK_SCHEDULER must be an address"),
+        ({"DOODLED_DASK_SCHEDULER": "tcp://10.0.0.5:87860"}, "DOODLED_DASK_SCHEDULER must be an address"),
         ({"DOODLED_DASK_SCHEDULER": "tls://a:1", "DOODLED_DASK_CA_FILE": "/ca.pem"}, "must set cert_file, key_file"),
     ],
 )
@@ -257,6 +259,10 @@ def test_names_on_the_server(tmp_path: Path) -> None:
         ('[inference]\nprotocol = "grpc"\n', r"\[inference\] protocol must be"),
         ('[inference]\nwhere = "torchserve"\n', r"\[inference\] where must be"),
         ('[oip]\nurl = ["one:8000"]\n', r"\[oip\] url is refused"),
+        (
+            '[torchserve]\nurl = ["http://one:80", "http://one:80/"]\n',
+            r"\[torchserve\] url is refused: every model server needs a URL of its own",
+        ),
         ('[oip]\npose_estimator = "a b"\n', r"\[oip\] pose_estimator is refused"),
         ('[oip]\ntensor_names = ["centers=x"]\n', r"\[oip\] tensor_names must be entries such as centres=output_0"),
     ],

@@ -216,6 +216,14 @@ class TestMetadata:
             signature(body, ("centres",), (), str)
         assert not isinstance(caught.value, UnsuitableModel)
 
+    @pytest.mark.parametrize(
+        ("body", "problem"), [(b"[]", "Input should be an object"), (b'{"inputs": 3}', "inputs: Input should be a valid ")]
+    )
+    def test_names_the_place_of_a_problem_unless_it_is_the_whole_reply(self, body, problem):
+        with pytest.raises(InvalidReply) as caught:
+            signature(body, ("centres",), (), str)
+        assert str(caught.value).startswith(problem)
+
     def test_optional_outputs(self):
         body = json.dumps({"inputs": [INPUT], "outputs": OUTPUTS}).encode()
         found = signature(body, ("centres",), ("sides", "parts"), str)

@@ -11,15 +11,18 @@ from pathlib import Path
 import pytest
 import waiting
 
+from daemon.cli import exit_status
+from daemon.cluster.connection import ClusterUnusable
 from daemon.cluster.installation import Installation
 from daemon.log.factory import json_log
 from daemon.options.inference import InferenceRequest
 from daemon.policy.failures import ErrorType
 from daemon.settings import DaskSettings, Settings
 from daemon.worker.task import self_test_task
-from pipeline.errors import OptionError
 
 pytest.importorskip("distributed", reason="the extra doodled[dask] is not installed")
+
+from distributed import LocalCluster
 
 from daemon.cluster.pool import DaskWorkerPool
 
@@ -50,7 +53,20 @@ def test_says_that_the_scheduler_is_away_and_ends_every_task(unused_url: str) ->
     assert logging.getLogger("distributed.client").level == logging.CRITICAL
 
 
+def test_wakes_the_loop_when_the_scheduler_is_reached() -> None:
+    """An adaptive cluster starts its first worker only for a job that waits."""
+    woken = threading.Event()
+    with LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        pool = DaskWorkerPool(DaskSettings(scheduler=cluster.scheduler_address), OURS, max_jobs=2, wake=woken.set, log=LOG)
+        try:
+            assert woken.wait(waiting.PATIENCE_S)
+            assert (pool.capacity, pool.outage) == (4, "")
+        finally:
+            pool.close()
+
+
 def test_certificate_that_is_not_there_is_an_error_at_the_start(tmp_path: Path) -> None:
     settings = DaskSettings(scheduler="tls://127.0.0.1:1", ca_file=tmp_path / "ca.pem", cert_file=tmp_path / "c", key_file=tmp_path / "k")
-    with pytest.raises(OptionError, match=r"\[dask\] ca_file must be a file"):
+    with pytest.raises(ClusterUnusable, match=r"\[dask\] ca_file must be a file") as refused:
         DaskWorkerPool(settings, OURS, max_jobs=0, wake=lambda: None, log=LOG)
+    assert exit_status(refused.value) == 78

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -328,6 +329,14 @@ def test_checks_machine(server: Server, monkeypatch: pytest.MonkeyPatch) -> None
     assert "  mp4: missing no_such_codec" in text
 
 
+def test_worker_refuses_an_address_without_protocol() -> None:
+    with pytest.raises(
+        OptionError, match=r"--scheduler must be an address such as tcp://10\.0\.0\.5:8786 \(found 'localhost:8786'\)"
+    ) as refused:
+        CliRunner().invoke(command_line(), ["worker", "--scheduler", "localhost:8786"], catch_exceptions=False)
+    assert cli.exit_status(refused.value) == cli.EXIT_USAGE
+
+
 def test_check_lists_models_with_their_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.adapters.torchserve.predictor import TorchServePredictor
 
@@ -474,6 +483,15 @@ def test_errors_become_a_message_and_an_exit_status(
         cli.main()
     assert left.value.code == getattr(error, "exit_status", status or 1)
     assert capsys.readouterr().err.startswith(said)
+
+
+def test_output_on_a_full_disk_is_one_line_and_may_succeed_later() -> None:
+    command = [sys.executable, "-m", "daemon", "config", "show"]
+    for unbuffered in ("", "1"):
+        environ = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environ, check=False)
+        assert (done.returncode, done.stderr) == (75, "doodled: the output: No space left on device\n")
 
 
 def test_opens_standard_streams_that_the_parent_closed(monkeypatch: pytest.MonkeyPatch) -> None:

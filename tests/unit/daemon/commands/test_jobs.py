@@ -77,6 +77,17 @@ def test_lists_every_drawing_with_its_state(spool: Spool) -> None:
     assert list_jobs(spool.layout, done=True, max_depth=4)[-1] == JobRow(DrawingState.DONE, done, "done.png", outputs=("done.gif",))
 
 
+def test_lists_results_by_their_names_in_the_outbox(spool: Spool) -> None:
+    job = published(spool, "50%.png")
+    result = spool.layout.outbox / "50%25.gif"
+    assert result.exists()
+    assert list_jobs(spool.layout, done=True, max_depth=4) == [JobRow(DrawingState.DONE, job, "50%25.png", outputs=(result.name,))]
+    manifest = spool.layout.done / job / "manifest.json"
+    original = {"duplicate_of": {"job_id": job, "folder": ["50%"], "manifest": "50%25.json"}}
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | original))
+    assert list_jobs(spool.layout, done=True, max_depth=4)[0].why == "not animated again: the same drawing as outbox/50%25/50%25.json"
+
+
 def test_lists_orphaned_jobs_without_a_daemon(tmp_path: Path) -> None:
     with Spool.open(tmp_path) as spool:
         job = claim_file(spool)
@@ -257,16 +268,18 @@ def test_lists_approves_retries_and_discards_drawings_for_review(spool: Spool) -
             approve_jobs(spool.layout, wanted, everything=False)
 
 
-def test_approves_all_others_beside_a_damaged_one(spool: Spool) -> None:
+@pytest.mark.parametrize("lost", ["review.json", "drawing.png"])
+def test_approves_all_others_beside_a_damaged_one(spool: Spool, lost: str) -> None:
     for name in ("0.png", "1.png"):
         job = claim_file(spool, name)
         hold_for_review(spool.layout, spool.path(job), job, {"job_id": job.id, "message": "quality 0.20", "figures": []})
         spool.remove(job)
-    (spool.layout.review / "0.png" / "review.json").write_text("{")
+    (spool.layout.review / "0.png" / lost).unlink()
     back = approve_jobs(spool.layout, [], everything=True)
     assert next(back) == f"{spool.layout.inbox}/1.png"
-    with pytest.raises(OptionError, match=r"^0\.png: its review\.json is missing or damaged"):
+    with pytest.raises(OptionError, match=rf"^0\.png: its {lost} is missing"):
         next(back)
+    assert names_below(spool.layout.inbox) == ["1.json", "1.png"]
 
 
 def test_several_damaged_ones_are_no_taken_names(spool: Spool) -> None:
@@ -307,6 +320,19 @@ def test_unknown_name_stops_retry_and_discard(spool: Spool, wanted: list[str], n
         with pytest.raises(OptionError, match=rf"is called {named} \("):
             call(spool.layout, Selection(wanted))
     assert (spool.layout.failed / "a.png").exists()
+
+
+def test_name_of_two_drawings_stops_retry_and_discard(spool: Spool) -> None:
+    failed_id = failed(spool, "a.png")
+    job = claim_file(spool, "a.png")
+    hold_for_review(spool.layout, spool.path(job), job, {"job_id": job.id, "message": "quality 0.20", "figures": []})
+    spool.remove(job)
+    for call in (retry_jobs, discard_jobs):
+        with pytest.raises(OptionError, match=r"^a\.png is in failed/ and in review/ \(give the id"):
+            call(spool.layout, Selection(["a.png"]))
+    assert list(discard_jobs(spool.layout, Selection([failed_id]))) == ["a.png"]
+    assert names_below(spool.layout.failed) == []
+    assert (spool.layout.review / "a.png").exists()
 
 
 def test_retry_and_discard_without_names_say_so(spool: Spool) -> None:

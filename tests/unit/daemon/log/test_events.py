@@ -97,11 +97,11 @@ def test_failing_observer_stops_no_record() -> None:
 
 def test_bound_fields_are_in_every_record_of_a_job() -> None:
     lines: list[str] = []
-    job = Job(id="01M8", name="a\nb.png", folder=("wave", "big"), attempts=2)
+    job = Job(id="01M8", name="a\nb.png", folder=("wave", "50%\n"), attempts=2)
     log = json_log(lines.append, instance="one").for_job(job)
     log.emit(Event.JOB_CLAIMED, queue_wait_ms=3)
     log.bind(stage="render").emit(Event.STAGE_DONE, duration_ms=1.0)
-    expected = {"job_id": "01M8", "attempt": 2, "file_name": "a%0Ab.png", "folder": "wave/big"}
+    expected = {"job_id": "01M8", "attempt": 2, "file_name": "a%0Ab.png", "folder": "wave/50%25%0A"}
     assert all(expected.items() <= json.loads(line).items() for line in lines)
     assert "stage" not in json.loads(lines[0])
     assert json.loads(lines[1])["stage"] == "render"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -20,6 +21,30 @@ def test_writer_writes_all_queued_lines(tmp_path: Path) -> None:
         writer.close()
     assert path.read_text().splitlines() == [f"line {number}" for number in range(500)]
     assert writer.dropped == 0
+
+
+def test_line_after_a_torn_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a disk that is full in the middle of a record, and has room again later."""
+    write, sizes = os.write, iter([5, 0, 0])
+
+    def on_full_disk(file: int, content: bytes) -> int:
+        if not content.lstrip(b"\n").startswith((b"torn", b"lost")):
+            return write(file, content)
+        room = next(sizes)
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, content[:room])
+
+    path = tmp_path / "log"
+    with path.open("wb") as file:
+        monkeypatch.setattr(os, "write", on_full_disk)
+        writer = LineWriter(file.fileno())
+        for line in ("first", "torn torn", "lost", "next", "last"):
+            writer.write(line)
+        writer.close()
+        monkeypatch.undo()
+    assert path.read_text().splitlines() == ["first", "torn ", "next", "last"]
+    assert writer.dropped == 2
 
 
 def test_stalled_or_closed_reader_blocks_no_caller() -> None:

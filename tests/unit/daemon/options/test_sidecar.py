@@ -120,6 +120,11 @@ def test_refuses_unbounded_frame_rates(rate: object) -> None:
     assert "fps" in problems(json.dumps({"fps": rate}).encode())
 
 
+@pytest.mark.parametrize("wrong", [["auto"], {}, [], True, 1, "on"])
+def test_refuses_layers_of_another_type(wrong: object) -> None:
+    assert 'layers must be "auto" or "off"' in problems({"layers": wrong})
+
+
 def test_refuses_too_many_motions_and_a_key_given_twice() -> None:
     assert "at most" in problems({"motions": [f"m{number}" for number in range(MAX_MOTIONS + 1)]})
     assert "beside" in problems({"motion": "dab", "motions": ["dab"]})
@@ -134,7 +139,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = st.sampled_from(["motion", "motions", "format", "formats", "size", "fps", "background", "figures"]) | st.text(max_size=4)
+KEYS = st.sampled_from(
+    ["motion", "motions", "format", "formats", "size", "fps", "background", "figures", "layers", "review", "whiten"]
+) | st.text(max_size=4)
 
 
 @given(st.binary(max_size=200) | st.dictionaries(KEYS, JSON, max_size=5).map(lambda fields: json.dumps(fields).encode()))

@@ -76,6 +76,15 @@ def test_names_both_users_if_root_belongs_to_another(tmp_path: Path, monkeypatch
     assert f"belongs to user {owner}, and this is user {owner + 7}" in unusable.value.hint
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE])
+def test_full_or_failing_disk_at_the_start_allows_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    refused(monkeypatch, code, "inbox")
+    with pytest.raises(SpoolUnusable, match=r"inbox/\.probe-\w+ can't be used") as unusable:
+        prepare(Layout(tmp_path))
+    assert unusable.value.exit_status == 75
+    assert ("make room" in unusable.value.hint) == (code in {errno.ENOSPC, errno.EDQUOT})
+
+
 def test_refuses_root_without_status(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SpoolUnusable, match="Not a directory") as unusable:
