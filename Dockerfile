@@ -39,7 +39,7 @@ RUN EXTRA=$EXTRA python3 -c "import os, tomllib; all = tomllib.load(open('pyproj
 RUN cd /opt/doodled/lib/python3*/site-packages \
  && find . -type d -name tests ! -path './numpy/_core/tests' -prune -exec rm -rf {} + \
  && find . -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.c' -o -name '*.a' \) -delete \
- && cd scipy && rm -rf cluster datasets differentiate fft fftpack integrate interpolate io misc odr optimize signal stats && cd .. \
+ && cd scipy && rm -rf cluster datasets differentiate fft fftpack integrate interpolate io misc odr optimize signal spatial stats && cd .. \
  && for each in DLLS Tk GLE GLES1 GLES2 GLES3 GLUT GLX WGL; do rm -rf OpenGL/$each OpenGL/raw/$each; done \
  && cd onnxruntime && rm -rf backend datasets quantization tools transformers capi/libonnxruntime.so* && cd .. \
  && find av PIL yaml -name '*.so' -exec strip --strip-unneeded {} +
