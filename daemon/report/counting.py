@@ -109,7 +109,7 @@ def report_of(logs: Sequence[Path], folder: Path, *, since: datetime | None = No
         folder: for DuckDB's temporary files.
         since: earlier records are skipped.
     Raises:
-        OptionError: a file ends within its gzip data, or has a line that is too long to be of the daemon.
+        OptionError: a file ends within its gzip data, or has a line that is too long for a record of the daemon.
     """
     import duckdb
 
@@ -121,7 +121,8 @@ def report_of(logs: Sequence[Path], folder: Path, *, since: datetime | None = No
         except duckdb.Error as error:
             reason = str(error).partition("\n")[0]
             for log in logs:
-                reason = reason.replace(str(log), str(log.resolve()))  # users know no links of ours
+                file = log.resolve()  # users know neither links of ours nor copies of what they pipe
+                reason = reason.replace(str(log), "standard input or a pipe" if file.parent == folder.resolve() else str(file))
             raise OptionError(f"the log can't be read: {reason}", hint="leave this file out, or mend it") from error
         begin = f"TIMESTAMP '{since.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'" if since is not None else "TIMESTAMP '-infinity'"
         con.execute(_SPLIT.format(schema=SCHEMA, since=begin, longest_ms=LONGEST_MS))

@@ -48,7 +48,7 @@ class Site:
     """Everything that routes need.
 
     Attributes:
-        names: the names of the motions, with their titles.
+        motions: the title of each motion, by its name.
     """
 
     settings: Settings

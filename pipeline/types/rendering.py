@@ -111,7 +111,7 @@ class Canvas:
     Attributes:
         width, height: pixels.
         background: RGBA, 0..1, straight alpha.
-        image: (h, w, 4) uint8, stretched over the frame, or None.
+        background_image: (h, w, 4) uint8, stretched over the frame, or None.
         view_projection: (4, 4) float32: world -> clip space, column vectors, y up.
     """
 

@@ -67,7 +67,7 @@ class View:
     Attributes:
         width, height: pixels.
         background: RGBA, 0..1, straight alpha; alpha 0 is a transparent animation.
-        image: (h, w, 4) uint8 straight alpha, stretched over the frame, or None.
+        background_image: (h, w, 4) uint8 straight alpha, stretched over the frame, or None.
         camera: None frames the figures automatically over the whole motion.
     """
 

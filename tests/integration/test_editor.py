@@ -323,6 +323,23 @@ def test_figure_that_does_not_load_can_be_chosen_again(tmp_path: Path) -> None:
         chromium.complaints.clear()  # of the answer's status
 
 
+def test_figure_that_does_not_load_takes_back_no_later_choice(tmp_path: Path) -> None:
+    photo = tmp_path / "three.png"
+    one = np.asarray(Image.open(MOUSE).convert("RGB"))
+    Image.fromarray(np.concatenate([one, one[:, ::-1], one], axis=1)).save(photo)
+    with opened(photo) as (_, page):
+        chromium, chosen = page.browser, "document.getElementById('figure')"
+        chromium.ask("Fetch.enable", patterns=[{"urlPattern": "*/1"}, {"urlPattern": "*/2"}])
+        for number in (1, 2):
+            chromium.value(f"Object.assign({chosen}, {{ value: '{number}' }}).dispatchEvent(new Event('change', {{ bubbles: true }}))")
+        chromium.answer_paused(503)
+        chromium.ask("Fetch.disable")
+        until(lambda: page.value("number") == 2, PATIENCE_S)
+        page.rest()
+        assert (chromium.value(f"{chosen}.value"), page.message()) == ("2", "")
+        chromium.complaints.clear()  # of the answer's status
+
+
 def test_fingers_drag_joints_and_pinch(king: Path) -> None:
     with opened(king, PHONE) as (_, page):
         page.browser.ask("Emulation.setTouchEmulationEnabled", enabled=True)

@@ -65,6 +65,7 @@ class Page {
 
   async #selectOrStay(number) {
     try { await this.select(number); } catch (error) {
+      if (Number(element("figure").value) !== number) return; // another one was chosen meanwhile
       element("figure").value = this.number; // the list names the figure that is shown, and the other one can be chosen again
       this.say(error.message, true);
     }

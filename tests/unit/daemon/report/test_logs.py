@@ -201,6 +201,14 @@ def test_damaged_log_is_named(tmp_path: Path) -> None:
             report_of(link_logs([whole, damaged], Path(folder)), Path(folder))
 
 
+def test_damaged_standard_input_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not the copy of it, which is deleted when the command ends."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(logged("job.done").encode())[:-12])))
+    with pytest.raises(OptionError, match="standard input") as refused:
+        report_of(link_logs([Path("-")], tmp_path), tmp_path)
+    assert str(tmp_path) not in str(refused.value)
+
+
 def test_command_reads_standard_input_without_files(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(logged("job.done").encode())))
     command(as_json=True)
