@@ -3,7 +3,7 @@
 A pose model's mask has cells of about 1 % of the figure, and a rim around the figure. Two corrections are made within a band along the
 mask's edge. Ground, which is everything around the figure, is extended from outside up to the nearest ink; and ink that is connected with
 the figure is added. Gaps that are too narrow for the model (between arm and trunk, between legs) are opened as far as the ground's color
-leads into them.
+leads into them. An area that ink encloses is figure as a whole if it mostly is: the model is often unsure about the middle of white hair.
 
 Masks are (h, w) bool at the working size; `likelihood` is (h, w) float32 0..1, the probability that each pixel is figure. Distances are px
 at the working size.
@@ -18,7 +18,7 @@ import numpy as np
 
 from pipeline.ink.bone_lines import bones, drawn_lines, see_through_areas
 from pipeline.ink.channels import largest_channel
-from pipeline.ink.regions import dilated, disc, eroded, regions_of
+from pipeline.ink.regions import border_contact, dilated, disc, eroded, regions_of
 from pipeline.types import FIGURE_PROBABILITY, Bools, Bytes, Floats, Singles
 
 BAND_SHARE = 0.02
@@ -64,6 +64,13 @@ On 210 held-out synthetic figures (seeds from 9600000) the rule opens 0.104 figu
 `FILLED` at 0.5, 0.154 and 0.310.
 """
 
+MOSTLY_FIGURE = 0.5
+"""An area that ink encloses is figure as a whole if the model sees figure on more than this share of it: the majority decides.
+
+On 800 held-out synthetic figures (seeds from 21000000 and 22000000) the mean share of wrong pixels is 1.00 % without the rule, and 0.87 %
+with it. Dropping areas that are mostly ground, too, does not lower it further; dropping pieces without ink lowers the IoU.
+"""
+
 INKED_EDGE = 0.5
 """A hole is kept open if at least this share of its edge is ink."""
 
@@ -103,7 +110,8 @@ class _Ground:
 def sharp_mask(rgb: Bytes, likelihood: Singles, keypoints: Floats | None = None) -> Bools:
     """The figure's pixels (h, w) bool: a model's mask with its edges placed to the pixel.
 
-    Nothing is added beyond the band around the mask: a limb that the model has not seen stays missing.
+    Beyond the band around the mask, only the rest of areas is added that ink encloses and that are mostly figure: a limb that the model has
+    not seen stays missing.
 
     Args:
         rgb: (h, w, 3) uint8 sRGB.
@@ -114,6 +122,8 @@ def sharp_mask(rgb: Bytes, likelihood: Singles, keypoints: Floats | None = None)
     inside = likelihood > FIGURE_PROBABILITY
     near = dilated(inside, band)
     ink = _ink(rgb, near)
+    enclosed = _enclosed_areas(inside, ink)
+    inside, near = inside | enclosed, near | enclosed
     ground = _ground(inside, near, ink, likelihood, band)
     if keypoints is not None:
         ground = _with_gaps(ground, inside, ink, keypoints)
@@ -192,6 +202,13 @@ def _ground_beside(rgb: Bytes, outside: Bools) -> _Ground | None:
     color, squares = means[..., 1:4], means[..., 4:7]
     noise = np.sqrt(np.maximum(largest_channel(squares - color * color), 0))
     return _Ground(*(np.asarray(cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR), np.float32) for each in (color, noise)))
+
+
+def _enclosed_areas(inside: Bools, ink: Bools) -> Bools:
+    """The areas that ink encloses, each as a whole, of which the model's mask `inside` holds most."""
+    areas = regions_of(~ink, corners_join=False)
+    is_enclosed = border_contact(areas).sum(axis=1) == 0
+    return areas.among(is_enclosed & (areas.mean_of(inside) > MOSTLY_FIGURE))
 
 
 def _ground(inside: Bools, near: Bools, ink: Bools, likelihood: Singles, band: int) -> Bools:

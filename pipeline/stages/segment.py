@@ -147,7 +147,7 @@ def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None
         figure = (alpha >= VISIBLE_ALPHA) & _enlarged(near, shape)
         return _opaque_figure(figure, keypoints) if figure.any() else figure
     body = body_and_parts(likely > FIGURE_PROBABILITY, points, None if points is None else bones(points))
-    figure = sharp_mask(small, likely, points) & dilated(body, round(BAND_SHARE * max(size)))
+    figure = sharp_mask(small, likely, points) & filled(dilated(body, round(BAND_SHARE * max(size))))
     pieces = regions_of(figure, corners_join=True)
     figure = pieces.among(pieces.area > MIN_PIECE_SHARE * np.count_nonzero(body))
     return _enlarged(bridged(with_drawn_links(small, figure)), shape)

@@ -240,6 +240,23 @@ def test_hole_that_only_the_model_sees_is_filled():
     assert found[200:370, 160:240].all()
 
 
+def test_enclosed_area_that_the_model_mostly_sees_leaves_no_scraps_of_paper():
+    rgb, mask, keypoints = doll((250, 250, 250), gap=40, filled=False)
+    unsure = mask.copy()
+    unsure[185:265, 154:246] = False
+    unsure[215:235, 190:210] = True  # a scrap in the middle of the hole
+    found = mask_by_model(rgb, seen_by_model(unsure), keypoints=keypoints)
+    assert found[190:370, 160:240].all()
+
+
+def test_enclosed_area_that_the_model_hardly_sees_stays_open():
+    rgb, mask, keypoints = doll((250, 250, 250), gap=40, filled=False)
+    for canvas, value in ((rgb, (40, 40, 40)), (mask, True)):
+        canvas[366:370, 100:300] = value  # hands that touch the trunk
+    found = mask_by_model(rgb, seen_by_model(mask), keypoints=keypoints)
+    assert found[225:350, 120:140].mean() < 0.05
+
+
 def test_hair_thin_limbs_survive():
     rgb, mask = np.full((500, 400, 3), 245, np.uint8), np.zeros((500, 400), np.uint8)
     for canvas, color in ((rgb, (30, 30, 30)), (mask, 1)):
