@@ -77,7 +77,7 @@ def apt(machine: Machine, *command: str) -> str:
 
 def check_script_for_private_folders_is_there(doodled: InstalledDoodled) -> None:
     """Messages of `[inbox] private` name it."""
-    said = doodled.machine.said("bash", "/usr/share/doc/doodled/examples/private_folders", "--print", PERSON)
+    said = doodled.machine.output("bash", "/usr/share/doc/doodled/examples/private_folders", "--print", PERSON)
     assert f"d /{SPOOL}/inbox/{PERSON} 0700 doodled doodled -" in said
 
 

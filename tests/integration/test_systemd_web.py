@@ -156,6 +156,8 @@ def test_upgrade_without_the_option_renews_the_unit_and_enables_nothing(web: Ins
         web.install()
         assert installed.read_text() == before
         assert web.machine.run("systemctl", "is-enabled", "doodled-web", check=False).stdout.strip() == "disabled"
-        assert web.machine.shown("doodled-web", "ActiveState") == "inactive"
+        assert web.machine.service_property("doodled-web", "ActiveState") == "inactive"
     finally:
         unit.write_text(before)
+        web.machine.run("systemctl", "enable", "--now", "doodled-web")
+        web.machine.wait_for(is_ready, "the web application answers again")

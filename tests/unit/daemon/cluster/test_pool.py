@@ -56,7 +56,7 @@ def test_says_that_the_scheduler_is_away_and_ends_every_task(unused_url: str) ->
 def test_wakes_the_loop_when_the_scheduler_is_reached() -> None:
     """An adaptive cluster starts its first worker only for a job that waits."""
     woken = threading.Event()
-    with LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=0, dashboard_address=":0") as cluster:
         pool = DaskWorkerPool(DaskSettings(scheduler=cluster.scheduler_address), OURS, max_jobs=2, wake=woken.set, log=LOG)
         try:
             assert woken.wait(waiting.PATIENCE_S)
