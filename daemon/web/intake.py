@@ -253,7 +253,7 @@ class Intake:
 def _stems(inbox: int) -> set[str]:
     """The names in a folder of the inbox, with and without their suffixes."""
     names = os.listdir(inbox)
-    return {*names, *(os.path.splitext(name)[0] for name in names)}  # noqa: PTH122 - as the scanner
+    return {*names, *map(sidecar_stem, names)}
 
 
 def _stale(names: set[str]) -> Iterator[str]:
