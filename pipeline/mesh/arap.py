@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import SuperLU, splu
 
-from pipeline.mesh.triangles import common_neighbors, undirected_edges
+from pipeline.mesh.triangles import undirected_edges
 from pipeline.types import Floats, Ints, Mesh, check_array
 
 PIN_WEIGHT = 1000.0
@@ -125,6 +125,18 @@ def _turn_matrix(points: Complexes, ends: Ints) -> sparse.csr_array:
     at_others = sparse.csr_array((factors, (rows, others)), shape=shape)
     at_first = sparse.csr_array((factors, (rows, ends[rows, 0])), shape=shape)
     return sparse.csr_array(at_others - at_first)
+
+
+def common_neighbors(edges: Ints, vertex_count: int) -> sparse.csr_array:
+    """Matrix (E, V), 1 where a vertex has edges to both ends of an edge.
+
+    Inside a mesh these are the two vertices opposite the edge, on its border one. At a hole of one triangle, the hole's third corner
+    counts, too.
+    """
+    ones = np.ones(2 * len(edges))
+    both_ways = np.concatenate([edges, edges[:, ::-1]])
+    adjacent = sparse.csr_array((ones, (both_ways[:, 0], both_ways[:, 1])), shape=(vertex_count, vertex_count))
+    return sparse.csr_array(adjacent[edges[:, 0]].multiply(adjacent[edges[:, 1]]))
 
 
 def _difference_matrix(ends: Ints, vertex_count: int) -> sparse.csr_array:

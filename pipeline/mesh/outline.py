@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.mesh.depth import depth_inside
 from pipeline.mesh.pieces import MAX_PIECES
+from pipeline.mesh.triangles import signed_areas
 from pipeline.types import Bools, Floats, Ints, Singles
 
 ENLARGED = 2
@@ -28,8 +29,8 @@ and its 125,000 holes take minutes."""
 MAX_POINTS = 20_000
 """Most points of a mask's outlines. Drawings have 300 to 800; this many take 10 s."""
 
-SMALLEST_DOUBLED_AREA = 1e-6
-"""Triangles with at most this, twice their area in square px, have three corners on one line, and are left out."""
+SMALLEST_AREA = 5e-7
+"""Triangles of at most this area, square px, have three corners on one line, and are left out."""
 
 
 def excess(mask: Bools) -> str:
@@ -114,8 +115,7 @@ def triangulation(loops: list[Floats], inner: Floats, mask: Bools) -> tuple[Floa
         segments = np.concatenate([segments[~lost], *halves])
         points = np.concatenate([points, middles])
     kept = triangles[_inside(points[triangles].mean(axis=1), loops, mask.shape)]
-    corners = points[kept]
-    kept = kept[np.abs(_doubled_areas(corners)) > SMALLEST_DOUBLED_AREA]
+    kept = kept[np.abs(signed_areas(points, kept)) > SMALLEST_AREA]
     used, compact = np.unique(kept, return_inverse=True)
     return points[used], compact.reshape(-1, 3).astype(np.int32)
 
@@ -135,12 +135,6 @@ def _delaunay_triangles(subdivision: cv2.Subdiv2D, points: Floats) -> tuple[Ints
 def _place_keys(points: Singles) -> NDArray[np.int64]:
     """A number (N,) int64 for each point (N, 2), the same for points in the same place."""
     return np.ascontiguousarray(points + np.float32(0.0)).view(np.int64)[:, 0]  # -0.0 + 0.0 is 0.0
-
-
-def _doubled_areas(corners: Floats) -> Floats:
-    """Twice the signed area of triangles (F, 3, 2), (F,). `pipeline.mesh.triangles` has such code, too, but imports SciPy."""
-    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    return first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
 
 
 def _are_edges(segments: Ints, triangles: Ints, count: int) -> Bools:

@@ -6,7 +6,6 @@ All functions take and return arrays; vertices are (V, 2) in any unit, triangles
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from pipeline.types import Floats, Ints
 
@@ -21,18 +20,6 @@ def undirected_edges(triangles: Ints) -> Ints:
     """Every edge once, (E, 2) int32, smaller vertex first, sorted."""
     corners = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     return np.unique(np.sort(corners, axis=1), axis=0).astype(np.int32)
-
-
-def common_neighbors(edges: Ints, vertex_count: int) -> sparse.csr_array:
-    """Matrix (E, V), 1 where a vertex has edges to both ends of an edge.
-
-    Inside a mesh these are the two vertices opposite the edge, on its border one. At a hole of one triangle, the hole's third corner
-    counts, too.
-    """
-    ones = np.ones(2 * len(edges))
-    both_ways = np.concatenate([edges, edges[:, ::-1]])
-    adjacent = sparse.csr_array((ones, (both_ways[:, 0], both_ways[:, 1])), shape=(vertex_count, vertex_count))
-    return sparse.csr_array(adjacent[edges[:, 0]].multiply(adjacent[edges[:, 1]]))
 
 
 def barycentric_coordinates(vertices: Floats, triangles: Ints, points: Floats) -> Floats:

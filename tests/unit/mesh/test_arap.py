@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ShapeError
-from pipeline.mesh.arap import FRAMES_AT_ONCE, ArapSolver, Pins
+from pipeline.mesh.arap import FRAMES_AT_ONCE, ArapSolver, Pins, common_neighbors
+from pipeline.mesh.triangles import undirected_edges
 from pipeline.types import Mesh
 
 
@@ -24,6 +25,20 @@ def pins_on(vertices: list[int]) -> Pins:
 
 MESH = grid()
 CORNERS = [0, 6, 21, 27]
+
+
+def test_an_inner_edge_has_two_common_neighbors_and_a_border_edge_one() -> None:
+    edges = undirected_edges(np.array([(0, 1, 2), (0, 2, 3)], np.int32))
+    neighbors = common_neighbors(edges, 4).toarray()
+    assert [sorted(np.flatnonzero(row)) for row in neighbors] == [[2], [1, 3], [2], [0], [0]]
+
+
+def test_the_third_corner_of_a_one_triangle_hole_counts_as_a_neighbor() -> None:
+    """AnimatedDrawings takes them so, and agreement within 1e-4 needs it (char2 has three such holes)."""
+    ring = np.array([(0, 1, 3), (1, 2, 4), (2, 0, 5)], np.int32)  # around the empty triangle 0, 1, 2
+    edges = undirected_edges(ring)
+    neighbors = common_neighbors(edges, 6).toarray()
+    assert sorted(np.flatnonzero(neighbors[edges.tolist().index([0, 1])])) == [2, 3]
 
 
 def test_pins_where_they_rest_leave_the_mesh_as_it_rests() -> None:
