@@ -27,7 +27,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.adapters.reading.image_reader import decode_drawing  # noqa: E402 - the script finds its own checkout
+from damage import damaged  # noqa: E402 - the script finds its own checkout
+
+from pipeline.adapters.reading.image_reader import decode_drawing  # noqa: E402 - as above
 from pipeline.errors import DecodeError  # noqa: E402
 from tests.unit.adapters.reading import image_corpus  # noqa: E402
 
@@ -48,29 +50,15 @@ def seeds() -> dict[str, bytes]:
 
 
 def mutant(source: bytes, other: bytes, dice: random.Random) -> bytes:
-    held = bytearray(source)
-    for _ in range(dice.choice((1, 1, 1, 2, 3, 5, 8, 20))):
-        at = int(dice.random() ** dice.choice((1, 3)) * len(held))  # headers more often than pixels
-        length = dice.choice((1, 2, 4, 8, 40, 300))
-        match dice.randrange(8):
-            case 0:
-                held[at : at + 1] = bytes([dice.randrange(256)])
-            case 1 if at < len(held):
-                held[at] ^= 1 << dice.randrange(8)
-            case 2 | 3:
-                width = dice.choice((2, 4))
-                number = dice.choice(ODD_NUMBERS) & (256**width - 1)
-                held[at : at + width] = number.to_bytes(width, dice.choice(("big", "little")))
-            case 4:
-                del held[at : at + length]
-            case 5:
-                held[at:at] = held[at : at + length] * dice.choice((1, 2, 50))
-            case 6:
-                start = dice.randrange(max(1, len(other)))
-                held[at : at + length] = other[start : start + length]
-            case _ if dice.random() < 0.2:
-                del held[at:]
-    return with_checksums(bytes(held)) if dice.random() < 0.7 else bytes(held)
+    """A damaged copy; of a PNG mostly with correct checksums."""
+    copy = damaged(source, other, dice, changes=(1, 1, 1, 2, 3, 5, 8, 20), put_number=put_binary_number)
+    return with_checksums(copy) if dice.random() < 0.7 else copy
+
+
+def put_binary_number(held: bytearray, at: int, dice: random.Random) -> None:
+    width = dice.choice((2, 4))
+    number = dice.choice(ODD_NUMBERS) & (256**width - 1)
+    held[at : at + width] = number.to_bytes(width, dice.choice(("big", "little")))
 
 
 def with_checksums(source: bytes) -> bytes:

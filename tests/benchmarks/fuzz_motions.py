@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import written_motions as written  # noqa: E402 - the script finds its own checkout
+from damage import damaged  # noqa: E402 - as above
 from written_bvh import BODY, waving_bvh  # noqa: E402 - as above
 
 from pipeline.adapters.fbx.source import FbxSource  # noqa: E402 - as above
@@ -67,31 +68,10 @@ def seeds() -> dict[str, list[bytes]]:
     }
 
 
-def mutant(source: bytes, other: bytes, dice: random.Random) -> bytes:
-    """A copy with some bytes, words or pieces changed, doubled, left out or taken from another file."""
-    held = bytearray(source)
-    for _ in range(dice.choice((1, 1, 2, 3, 5, 12))):
-        at = int(dice.random() ** dice.choice((1, 3)) * len(held))
-        length = dice.choice((1, 2, 4, 8, 40, 300))
-        match dice.randrange(8):
-            case 0:
-                held[at : at + 1] = bytes([dice.randrange(256)])
-            case 1 if at < len(held):
-                held[at] ^= 1 << dice.randrange(8)
-            case 2 | 3:
-                word = dice.choice(ODD_NUMBERS).encode()
-                end = next((place for place in range(at, min(len(held), at + 30)) if held[place] in b" ,:]}\n"), at)
-                held[at:end] = word
-            case 4:
-                del held[at : at + length]
-            case 5:
-                held[at:at] = held[at : at + length] * dice.choice((1, 2, 50))
-            case 6:
-                start = dice.randrange(max(1, len(other)))
-                held[at : at + length] = other[start : start + length]
-            case _ if dice.random() < 0.2:
-                del held[at:]
-    return bytes(held)
+def put_text_number(held: bytearray, at: int, dice: random.Random) -> None:
+    word = dice.choice(ODD_NUMBERS).encode()
+    end = next((place for place in range(at, min(len(held), at + 30)) if held[place] in b" ,:]}\n"), at)
+    held[at:end] = word
 
 
 def tried(path: Path) -> str:
@@ -134,7 +114,7 @@ def fuzz(kind: str, sources: list[bytes], options: argparse.Namespace) -> int:
     slowest, guilty = 0.0, 0
     until = time.monotonic() + 60 * options.minutes
     while time.monotonic() < until:
-        content = mutant(dice.choice(sources), dice.choice(sources), dice)
+        content = damaged(dice.choice(sources), dice.choice(sources), dice, changes=(1, 1, 2, 3, 5, 12), put_number=put_text_number)
         path.write_bytes(content)
         began = time.process_time()
         try:
